@@ -1,0 +1,1 @@
+"""The words every folder speaks. Imports neither torch nor onnx nor an engine."""

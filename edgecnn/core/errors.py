@@ -1,0 +1,49 @@
+"""The one exception tree. A message is one line that says what to do; `exit_code` is what the command line returns."""
+
+
+class EdgecnnWarning(UserWarning):
+    """Something the user should know that does not stop the work."""
+
+
+class EdgecnnError(Exception):
+    """Base of everything edgecnn raises on purpose."""
+
+    exit_code = 2
+
+
+class InputError(EdgecnnError):
+    """A path, an argument or a value the user gave can't be used."""
+
+
+class RecipeError(InputError):
+    """A recipe or device file does not say what it must."""
+
+
+class DataError(InputError):
+    """A data set, an image or a video can't be read as what it claims to be."""
+
+
+class BundleError(InputError):
+    """A bundle is damaged, tampered with, unsafe or of an unknown schema."""
+
+
+class TensorError(InputError):
+    """An array has the wrong name, shape, dtype or layout, or holds NaN."""
+
+
+class MissingExtraError(InputError):
+    """A package that this work needs is not installed; the message gives the command that installs it."""
+
+
+class EngineError(EdgecnnError):
+    """An inference engine refused a model or an input."""
+
+
+class StageError(EdgecnnError):
+    """A stage did not leave what it promised."""
+
+
+class GateError(EdgecnnError):
+    """The work ran and a gate failed: an artefact missed its accuracy or its parity."""
+
+    exit_code = 1

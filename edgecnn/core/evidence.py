@@ -1,0 +1,142 @@
+"""What the stages leave for one another in JSON: the proof that ends up in the bundle's tables and in the report."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from edgecnn.core import atomic
+from edgecnn.core.bundle import Parity
+from edgecnn.core.errors import StageError
+from edgecnn.core.measure import Measurement
+
+T = TypeVar("T")
+
+
+class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One part of a data set. `root` is absolute, or relative to the folder of the `data.json` that holds it."""
+
+    format: str
+    root: str
+    labels: tuple[str, ...]
+    frames: int
+
+
+class DataResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`data.json` of the data stage."""
+
+    train: Split
+    val: Split
+
+
+class Epoch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One point of the learning curve. `figure` is the task's figure of the averaged weights on validation frames."""
+
+    epoch: int
+    loss: float
+    learning_rate: float
+    figure: float | None
+    seconds: float
+
+
+class TrainResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`train.json` of the train stage; the weights stand beside it in `model.safetensors`."""
+
+    model: str
+    parameters: int
+    device: str
+    figure: str
+    best_epoch: int
+    curve: tuple[Epoch, ...]
+    versions: dict[str, str]
+
+
+class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One artefact judged. `drop` is reference minus artefact in points (paired by frame), None for the reference."""
+
+    artefact: str
+    parity: Parity
+    figures: dict[str, Measurement]
+    by_tag: dict[str, Measurement] = {}
+    drop: Measurement | None = None
+
+
+class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One thing that had to hold. `text` is the whole sentence, with the artefact, the bound and by how much."""
+
+    artefact: str
+    rule: str
+    limit: float
+    value: float
+    passed: bool
+    text: str
+
+
+class GalleryFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A frame for the eye: an image beside `verify.json`, its truth and each artefact's result (`to_json` forms)."""
+
+    image: str
+    tags: tuple[str, ...]
+    why: str
+    figures: dict[str, float]
+    truth: dict[str, Any]
+    results: dict[str, dict[str, Any]]
+
+
+class VerifyResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`verify.json` of the verify stage. `reference` names the FP32 artefact that drops are counted from."""
+
+    reference: str
+    metric: str
+    figure: str
+    frames: int
+    verdicts: tuple[Verdict, ...]
+    gates: tuple[Gate, ...]
+    gallery: tuple[GalleryFrame, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate holds."""
+        return all(gate.passed for gate in self.gates)
+
+
+class BenchRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One artefact under one scenario.
+
+    `figures` maps a name with its unit (`p50_ms`, `engine_p50_ms`, `cold_load_ms`, ...) to a measurement. A percentile
+    refused for too few samples is absent and named in `notes`. `samples` is the prefix of this run's arrays in
+    `samples.npz`; `steady_from` the first sample after the detected warm-up, None when no steady state was reached.
+    """
+
+    artefact: str
+    engine: str
+    precision: str
+    scenario: str
+    figures: dict[str, Measurement]
+    samples: str
+    steady_from: int | None
+    engine_facts: dict[str, Any] = {}
+    notes: tuple[str, ...] = ()
+
+
+class BenchResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`bench.json`: runs taken interleaved on one machine. Files of one interleaved run share `session`."""
+
+    session: str
+    environment: dict[str, Any]
+    runs: tuple[BenchRun, ...]
+    harness: dict[str, Measurement] = {}
+    ratios: dict[str, Measurement] = {}
+
+
+def write(path: Path, value: msgspec.Struct) -> None:
+    """Write a struct as indented JSON, atomically."""
+    atomic.write_bytes(path, msgspec.json.format(msgspec.json.encode(value), indent=1))
+
+
+def read(path: Path, kind: type[T]) -> T:
+    """Read a JSON file as a `kind`, or raise `StageError` that names the file."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (OSError, msgspec.DecodeError) as error:
+        raise StageError(f"{path}: {error}") from error

@@ -1,0 +1,138 @@
+"""Recipe: the typed YAML that says what is to be built. It is read here and nowhere else."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from edgecnn.core import registry, typed_yaml
+from edgecnn.core.errors import RecipeError
+from edgecnn.core.tensor import FrameSpec
+
+
+class RoadSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Synthetic road scenes: `frames` of them, deterministic from `seed`; empty `conditions` means all of them."""
+
+    frames: int
+    seed: int
+    width: int = 640
+    height: int = 360
+    conditions: tuple[str, ...] = ()
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Samples with labels: either `road` (made here) or `root` (a data set on disk) with its `labels` files."""
+
+    format: str = "tusimple"
+    root: str = ""
+    labels: tuple[str, ...] = ()
+    road: RoadSource | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.root) == (self.road is not None):
+            raise ValueError("give either `root` (a data set on disk) or `road` (synthetic scenes)")
+
+
+class DataSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is trained on, what is judged on, and how many training frames calibrate INT8 ranges."""
+
+    train: Source
+    val: Source
+    calibration_frames: int = 300
+
+
+class ModelSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which network: `name` in the registry, its frame, and `params` that the model and its codec read."""
+
+    name: str
+    frame: FrameSpec
+    params: dict[str, Any] = {}
+
+
+class TrainSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How long and how the network is trained. Learning rates are for the batch size given."""
+
+    epochs: int
+    batch_size: int = 32
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-4
+    warmup_epochs: float = 1.0
+    ema_decay: float = 0.998
+    grad_clip: float = 5.0
+    augment: bool = True
+    workers: int = 2
+    threads: int = 2
+    val_every: int = 1
+    val_frames: int = 200
+    patience: int = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    stop_after_minutes: float = 0.0
+
+
+class QuantizeSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """INT8 by each target's scheme. `keep_float` holds name patterns of nodes that stay in float."""
+
+    ranges: Literal["minmax", "percentile", "mse", "entropy"] = "mse"
+    keep_float: tuple[str, ...] = ()
+
+
+class VerifySection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What has to hold: `max_drop` is the most an artefact may lose against FP32, in points (0.01 of the figure).
+
+    The tolerances bound ||out - golden|| / ||golden|| of every output.
+    """
+
+    max_drop: float = 1.0
+    min_figure: float = 0.0
+    tolerance_fp32: float = 1e-3
+    tolerance_int8: float = 0.35
+
+
+class BenchSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How latency is taken: seconds a scenario and artefact, camera rate in frames a second, engine threads."""
+
+    seconds: float = 10.0
+    camera_fps: float = 30.0
+    threads: int = 2
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """From data to bundle."""
+
+    name: str
+    task: str
+    seed: int = 0
+    data: DataSection
+    model: ModelSection
+    train: TrainSection
+    targets: tuple[str, ...]
+    quantize: QuantizeSection | None = None
+    verify: VerifySection = VerifySection()
+    bench: BenchSection = BenchSection()
+    note: str = ""
+
+
+def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recipe:
+    """Read a recipe file, apply `overrides` (dotted key to YAML text) and check every name in it.
+
+    Raises:
+        RecipeError: one line that names the file, line, key and the nearest valid name.
+    """
+    recipe = typed_yaml.load(path, Recipe, overrides or {})
+    for key, kind, table, names in (
+        ("task", "task", registry.TASKS, (recipe.task,)),
+        ("targets", "target", registry.TARGETS, recipe.targets),
+    ):
+        for name in names:
+            if name not in table:
+                line = typed_yaml.line_of(path, (key,))
+                raise RecipeError(f"{path}:{line}: {key}: unknown {kind} '{name}'{registry.nearest(name, table)}")
+    if not recipe.targets:
+        raise RecipeError(f"{path}: targets: name at least one of {', '.join(registry.TARGETS)}")
+    return recipe
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of a recipe."""
+    return msgspec.json.schema(Recipe)

@@ -1,0 +1,121 @@
+"""Plain tables from a name to where its code lives. Nothing is imported until a name is asked for.
+
+Other packages add rows through entry points in the groups `edgecnn.engines`, `edgecnn.models`, `edgecnn.metrics`, ...
+"""
+
+import difflib
+import importlib
+from collections.abc import Iterable, Mapping
+from importlib.metadata import entry_points
+from typing import Any, NamedTuple
+
+from edgecnn.core.errors import InputError, MissingExtraError
+
+
+class Entry(NamedTuple):
+    """Where a thing lives (`package.module:attribute`) and the extra of edgecnn that brings what it imports."""
+
+    path: str
+    extra: str = ""
+
+
+class Task(NamedTuple):
+    """Where each part of a task lives; every field but `figure` is a name in the table of the same kind.
+
+    `figure` is the key of the metric's totals that gates and reports speak of.
+    """
+
+    codec: str
+    model: str
+    loss: str
+    metric: str
+    figure: str
+    drawing: str
+
+
+class Target(NamedTuple):
+    """An engine to compile for: its compiler, its quantization scheme and the newest ONNX opset it reads."""
+
+    compiler: Entry
+    engine: str
+    scheme: str
+    opset: int
+
+
+TASKS: dict[str, Task] = {
+    "lanes": Task("lane_rows", "lane_rows", "lane_rows", "tusimple", "accuracy", "lanes"),
+}
+ENGINES: dict[str, Entry] = {
+    "openvino": Entry("edgecnn.runtime.engines.openvino:open_engine", "openvino"),
+    "onnxruntime": Entry("edgecnn.runtime.engines.onnxruntime:open_engine", "onnxruntime"),
+    "null": Entry("edgecnn.runtime.engines.null:open_engine"),
+}
+TARGETS: dict[str, Target] = {
+    "openvino": Target(
+        Entry("edgecnn.compile.openvino_from_onnx:compile_model", "openvino"), "openvino", "openvino_cpu", 20
+    ),
+    "onnxruntime": Target(
+        Entry("edgecnn.compile.onnxruntime_from_onnx:compile_model", "onnxruntime"),
+        "onnxruntime",
+        "onnxruntime_x86",
+        20,
+    ),
+}
+CODECS: dict[str, Entry] = {"lane_rows": Entry("edgecnn.runtime.codecs.lane_rows:LaneRowsCodec")}
+DRAWINGS: dict[str, Entry] = {"lanes": Entry("edgecnn.runtime.drawing.lanes:draw")}
+METRICS: dict[str, Entry] = {"tusimple": Entry("edgecnn.metrics.tusimple:TuSimple")}
+FORMATS: dict[str, Entry] = {"tusimple": Entry("edgecnn.data.formats.tusimple:read")}
+MODELS: dict[str, Entry] = {"lane_rows": Entry("edgecnn.models.lane_rows:build", "train")}
+LOSSES: dict[str, Entry] = {"lane_rows": Entry("edgecnn.train.losses.lane_rows:loss", "train")}
+SCHEMES: dict[str, Entry] = {
+    "openvino_cpu": Entry("edgecnn.compress.quantize.schemes.openvino_cpu:SCHEME", "quantize"),
+    "onnxruntime_x86": Entry("edgecnn.compress.quantize.schemes.onnxruntime_x86:SCHEME", "quantize"),
+}
+
+GROUPS = {
+    "engine": ENGINES,
+    "codec": CODECS,
+    "drawing": DRAWINGS,
+    "metric": METRICS,
+    "format": FORMATS,
+    "model": MODELS,
+    "loss": LOSSES,
+    "scheme": SCHEMES,
+}
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ` (did you mean 'x'? known: ...)`, to end an error about an unknown name."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean '{close[0]}'? " if close else ""
+    return f" ({hint}known: {', '.join(known)})"
+
+
+def choose(kind: str, table: Mapping[str, Any], name: str) -> Any:
+    """Return the row of `table` called `name`, or raise `InputError` that names the nearest one."""
+    if name not in table:
+        raise InputError(f"unknown {kind} '{name}'{nearest(name, table)}")
+    return table[name]
+
+
+def resolve(kind: str, name: str) -> Any:
+    """Import and return what `name` stands for in the table of `kind` (`engine`, `codec`, `metric`, ...)."""
+    table = {**_plugins(kind), **GROUPS[kind]}
+    return import_entry(choose(kind, table, name), f"{kind} '{name}'")
+
+
+def import_entry(entry: Entry, what: str) -> Any:
+    """Import `entry`; a package that is not installed becomes `MissingExtraError` with the command that brings it."""
+    module, _, attribute = entry.path.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] == "edgecnn":
+            raise
+        hint = f"pip install 'edgecnn[{entry.extra}]'" if entry.extra else f"pip install {error.name}"
+        raise MissingExtraError(f"{what} needs the package '{error.name}', which is not installed: {hint}") from error
+
+
+def _plugins(kind: str) -> dict[str, Entry]:
+    return {point.name: Entry(point.value) for point in entry_points(group=f"edgecnn.{kind}s")}

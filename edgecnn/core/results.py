@@ -1,0 +1,85 @@
+"""What a network's answer is to a robot: plain dataclasses in image coordinates.
+
+Codecs make them, metrics judge them, drawings and reports show them. All coordinates are pixels of the *original*
+frame, x to the right and y down, with (0, 0) the top-left corner of the top-left pixel.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32: TypeAlias = NDArray[np.float32]
+Frame: TypeAlias = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """Lane lines of one frame.
+
+    Attributes:
+        lines: one float32 array [N, 2] of (x, y) a line, sorted by y from the top of the frame down, N >= 2.
+        width: frame width in pixels.
+        height: frame height in pixels.
+        positions: where each line lies as seen from the car: -1 is the nearest line on the left, +1 the nearest on
+            the right, -2 and +2 the next ones out. Empty when unknown.
+        scores: float32 [len(lines)] in [0, 1]; empty for ground truth.
+        rows: the y of every row that was judged, float32 [R], also those where no line is (TuSimple's h_samples).
+    """
+
+    lines: tuple[Float32, ...]
+    width: int
+    height: int
+    positions: tuple[int, ...] = ()
+    scores: Float32 = field(default_factory=lambda: np.zeros(0, np.float32))
+    rows: Float32 = field(default_factory=lambda: np.zeros(0, np.float32))
+
+    def line(self, position: int) -> Float32 | None:
+        """Return the line at `position` (-1: left line of the car's own lane, +1: right), or None."""
+        return self.lines[self.positions.index(position)] if position in self.positions else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain lists and numbers, points rounded to 1/100 pixel."""
+        return {
+            "width": self.width,
+            "height": self.height,
+            "lines": [
+                {
+                    "position": self.positions[i] if self.positions else None,
+                    "score": round(float(self.scores[i]), 4) if len(self.scores) else None,
+                    "points": np.round(line.astype(float), 2).tolist(),
+                }
+                for i, line in enumerate(self.lines)
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """Boxes of one frame: `boxes` float32 [N, 4] as (x1, y1, x2, y2), `scores` float32 [N], `labels` int [N]."""
+
+    boxes: Float32
+    scores: Float32
+    labels: NDArray[np.int64]
+    width: int
+    height: int
+    names: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain lists and numbers."""
+        return {
+            "width": self.width,
+            "height": self.height,
+            "boxes": [
+                {
+                    "box": np.round(box.astype(float), 2).tolist(),
+                    "score": round(float(score), 4),
+                    "label": self.names[label] if self.names else int(label),
+                }
+                for box, score, label in zip(self.boxes, self.scores, self.labels, strict=True)
+            ],
+        }
+
+
+Result: TypeAlias = Lanes | Detections

@@ -1,0 +1,1 @@
+"""Codecs, one task a file: encode for training and decode for the device side by side."""
