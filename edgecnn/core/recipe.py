@@ -43,11 +43,12 @@ class DataSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class ModelSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which network: `name` in the registry, its frame, and `params` that the model and its codec read."""
+    """Which network: its `name` in the registry, its frame, `params` for the model and `decode` for the codec."""
 
     name: str
     frame: FrameSpec
     params: dict[str, Any] = {}
+    decode: dict[str, Any] = {}
 
 
 class TrainSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -6,16 +6,22 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from edgecnn.core.results import Result
-from edgecnn.core.tensor import FrameSpec
+from edgecnn.core.tensor import TensorSpec
 
 
 class Codec(Protocol):
-    """Made from the frame spec and the decode parameters that a bundle carries: `Codec(frame, params)`."""
+    """Made from the decode parameters that a recipe and a bundle carry: `Codec(params)`.
 
-    def encode(self, truth: Any, frame: FrameSpec) -> dict[str, NDArray[Any]]:
-        """Return the training targets of one frame whose coordinates are those of the original frame."""
+    Attributes:
+        outputs: the tensors the network has to give, batch size 1.
+    """
+
+    outputs: tuple[TensorSpec, ...]
+
+    def encode(self, truth: Any) -> dict[str, NDArray[Any]]:
+        """Return the training targets of one frame, without a batch axis."""
         ...
 
     def decode(self, outputs: Mapping[str, NDArray[Any]], width: int, height: int) -> Result:
-        """Return the result in pixels of an original frame of `width` x `height`; outputs have batch size 1."""
+        """Return the result in pixels of an original frame of `width` x `height`."""
         ...

@@ -1,0 +1,54 @@
+"""Building blocks: convolution with batch norm, the basic residual block, and a ResNet with a width factor."""
+
+import torch
+from torch import Tensor, nn
+
+
+def conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
+    """Return convolution (no bias, `same` padding for odd kernels) and batch norm."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+    )
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions around an identity (He et al., arXiv 1512.03385); the last batch norm starts at zero."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = conv_bn(inputs, outputs, 3, stride)
+        self.conv2 = conv_bn(outputs, outputs, 3)
+        self.shortcut = nn.Identity() if stride == 1 and inputs == outputs else conv_bn(inputs, outputs, 1, stride)
+        nn.init.zeros_(self.conv2[1].weight)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [N, inputs, H, W] to [N, outputs, H / stride, W / stride]."""
+        return torch.relu(self.conv2(torch.relu(self.conv1(x))) + self.shortcut(x))
+
+
+class ResNet(nn.Module):
+    """A ResNet of basic blocks whose channels are `width` times (64, 128, 256, 512), rounded to a multiple of 8.
+
+    `depths` gives the blocks of the four stages ((2, 2, 2, 2) is ResNet-18). Stride 32; `channels` is the last width.
+    """
+
+    def __init__(self, width: float, depths: tuple[int, ...]) -> None:
+        super().__init__()
+        channels = [max(8, round(base * width / 8) * 8) for base in (64, 128, 256, 512)]
+        self.stem = nn.Sequential(conv_bn(3, channels[0], 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
+        stages = []
+        before = channels[0]
+        for stage, (outputs, depth) in enumerate(zip(channels, depths, strict=True)):
+            strides = [1 if stage == 0 else 2] + [1] * (depth - 1)
+            stages.append(
+                nn.Sequential(*(BasicBlock(before if i == 0 else outputs, outputs, s) for i, s in enumerate(strides)))
+            )
+            before = outputs
+        self.stages = nn.Sequential(*stages)
+        self.channels = channels[-1]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [N, 3, H, W] to [N, channels, H / 32, W / 32] (rounded up)."""
+        out: Tensor = self.stages(self.stem(x))
+        return out
