@@ -1,0 +1,1 @@
+"""Samples with labels: data set formats, procedural scenes and frames."""

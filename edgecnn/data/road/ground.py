@@ -1,0 +1,91 @@
+"""The ground as the camera's pixels see it: for each row its distance, for each pixel its place on the road."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.data.road.alignment import Alignment
+from edgecnn.data.road.camera import Camera
+from edgecnn.data.road.noise import TILE
+
+Floats = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+
+NEAREST_M = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Rows `top` .. canvas height of the canvas that show ground; all arrays are indexed from `top`.
+
+    Attributes:
+        along: metres along the road of each row's middle, float64 [R].
+        length: metres of road that the row covers, float64 [R].
+        depth: metres along the optical axis, float64 [R].
+        scale: metres across the road a pixel covers, float64 [R].
+        origin: metres across the road at pixel column 0.0, float64 [R].
+        across: metres to the right of the reference line at each pixel's middle, float32 [R, W].
+    """
+
+    top: int
+    along: Floats
+    length: Floats
+    depth: Floats
+    scale: Floats
+    origin: Floats
+    across: Float32
+
+    def column(self, offset: Floats | float) -> Floats:
+        """Return the x in canvas pixels, float64 [R], of a line `offset` metres to the right of the reference line."""
+        return np.asarray((offset - self.origin) / self.scale, np.float64)
+
+    def texture(self, tile: Float32, texel_m: float, texel_along_m: float, shift: tuple[float, float]) -> Float32:
+        """Sample `tile` in true perspective, float32 [R, W].
+
+        Rows that cover more road than a texel average it, so their amplitude falls with the square root of the number
+        of texels covered; a row sees far more length than width.
+        """
+        columns = np.arange(self.across.shape[1], dtype=np.float32) + 0.5
+        begin = self.origin / texel_m + shift[0]
+        begin -= np.floor((begin + self.scale * len(columns) / 2 / texel_m) / TILE) * TILE
+        map_x = begin[:, None].astype(np.float32) + (self.scale / texel_m)[:, None].astype(np.float32) * columns
+        rows = (self.along / texel_along_m + shift[1]) % TILE
+        map_y = np.broadcast_to(rows[:, None].astype(np.float32), map_x.shape)
+        field = cv2.remap(tile, map_x, np.ascontiguousarray(map_y), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        covered = np.maximum(self.length / texel_along_m, 1) * np.maximum(self.scale / texel_m, 1)
+        return np.asarray(field * (covered**-0.5)[:, None].astype(np.float32), np.float32)
+
+
+def visible(camera: Camera, alignment: Alignment) -> tuple[Floats, Floats]:
+    """Return (along, v) of the reference line's points that no nearer crest hides, v falling, before roll."""
+    along = NEAREST_M + (alignment.along[-1] - NEAREST_M) * np.linspace(0, 1, 1500) ** 2.5
+    x, y, z = alignment.point(along, 0.0)
+    _, v, depth = camera.canvas(0).project(x, y, z)
+    in_front = depth > 0.2
+    along, v = along[in_front], v[in_front]
+    lowest = np.minimum.accumulate(v)
+    seen = np.concatenate([[True], v[1:] < lowest[:-1] - 1e-6])
+    return along[seen], v[seen]
+
+
+def look(camera: Camera, alignment: Alignment) -> Ground:
+    """Return the ground under `camera`, a camera without roll.
+
+    Every point of a row lies at the same distance, because the road does not bank and the camera does not roll; a row's
+    place across the road is then an affine function of the column.
+    """
+    along, v = visible(camera, alignment)
+    top = max(0, int(np.ceil(v[-1])))
+    edges = np.arange(top, camera.height + 1, dtype=np.float64)
+    middles = np.interp(edges[:-1] + 0.5, v[::-1], along[::-1])
+    bounds = np.interp(edges, v[::-1], along[::-1])
+    x, y, z = alignment.point(middles, 0.0)
+    _, _, depth = camera.project(x, y, z)
+    cos = np.cos(np.interp(middles, alignment.along, alignment.heading))
+    scale = depth / camera.focal_px * cos
+    origin = -camera.centre_x_px * scale - x * cos
+    columns = np.arange(camera.width, dtype=np.float32) + 0.5
+    across = scale[:, None].astype(np.float32) * columns + origin[:, None].astype(np.float32)
+    return Ground(top, middles, np.maximum(bounds[:-1] - bounds[1:], 1e-3), depth, scale, origin, across)

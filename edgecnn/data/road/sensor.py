@@ -1,0 +1,86 @@
+"""The camera behind the lens: blur, exposure, white balance, noise, JPEG."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.core.results import Frame
+from edgecnn.data.road.noise import sensor_grain
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """How one camera takes its picture.
+
+    Attributes:
+        blur_px: deviation of the lens blur.
+        motion_px: length of the blur along the image rows' direction from vibration, 0 for none.
+        gain: exposure as a BGR factor, with the white balance in it, float32 [3].
+        gamma: contrast curve's exponent.
+        black: level that stray light adds, in grey levels.
+        noise: deviation in grey levels.
+        quality: JPEG quality, 0 for none.
+    """
+
+    blur_px: float
+    motion_px: int
+    gain: NDArray[np.float32]
+    gamma: float
+    black: float
+    noise: float
+    grain_px: float
+    quality: int
+
+
+def sample_sensor(rng: np.random.Generator, *, dark: bool, scale: float) -> Sensor:
+    """Return a random camera; `dark` scenes need more gain and show more noise. `scale` is width / 640."""
+    cast = rng.normal(0, 0.035)
+    gain = np.array([1 + cast, 1 + rng.normal(0, 0.012), 1 - cast]) * np.exp(rng.normal(0, 0.14))
+    return Sensor(
+        blur_px=float(max(0.0, rng.normal(0.45, 0.3)) * scale),
+        motion_px=int(rng.integers(3, 6)) if rng.random() < 0.08 else 0,
+        gain=gain.astype(np.float32),
+        gamma=float(np.exp(rng.normal(0, 0.12))),
+        black=float(max(0.0, rng.normal(4, 6))),
+        noise=float(rng.gamma(2.0, 1.1) * (2.2 if dark else 1.0)),
+        grain_px=float(rng.choice([0.0, 0.6, 1.0])),
+        quality=int(rng.integers(55, 96)) if rng.random() < 0.6 else 0,
+    )
+
+
+def take(rng: np.random.Generator, sensor: Sensor, scene: Frame) -> Frame:
+    """Return the picture that `sensor` takes of `scene`, uint8 BGR of the same shape."""
+    image = scene
+    if sensor.blur_px > 0.25:
+        image = cv2.GaussianBlur(image, (0, 0), sensor.blur_px)
+    if sensor.motion_px:
+        image = cv2.blur(image, (1, sensor.motion_px))
+    image = cv2.LUT(image, _curve(sensor))
+    if sensor.noise > 0.3:
+        grain = sensor_grain(sensor.grain_px)
+        height, width = image.shape[:2]
+        y = int(rng.integers(max(1, grain.shape[0] - height + 1)))
+        x = int(rng.integers(max(1, grain.shape[1] - width + 1)))
+        weight = sensor.noise / 32
+        image = cv2.addWeighted(image, 1.0, _crop(grain, y, x, height, width), weight, -128 * weight)
+    if sensor.quality:
+        _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, sensor.quality])
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    return np.asarray(image, np.uint8)
+
+
+def _crop(grain: NDArray[np.uint8], y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
+    """Cut a window out of the noise, wrapping where a frame is larger than it."""
+    window = grain[y : y + height, x : x + width]
+    if window.shape[:2] == (height, width):
+        return window
+    return np.take(np.take(grain, np.arange(height), 0, mode="wrap"), np.arange(width), 1, mode="wrap")
+
+
+def _curve(sensor: Sensor) -> NDArray[np.uint8]:
+    """Return the lookup table uint8 [1, 256, 3] of exposure, white balance, contrast and a soft white clip."""
+    level = np.arange(256, dtype=np.float32)[:, None] / 255 * sensor.gain
+    bent = np.where(level > 0.85, 0.85 + 0.15 * np.tanh((level - 0.85) / 0.15), level) ** sensor.gamma
+    return np.clip(bent * (255 - sensor.black) + sensor.black, 0, 255).astype(np.uint8)[None]
