@@ -1,0 +1,1 @@
+"""Results drawn onto frames, one task a file: `draw(frame, result, *, label="", truth=None)` returns a copy."""
