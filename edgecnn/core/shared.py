@@ -1,0 +1,44 @@
+"""Where the recipes and device files lie: beside the package in a checkout, inside it in an installed wheel."""
+
+from pathlib import Path
+from typing import Literal
+
+from edgecnn.core.errors import InputError
+from edgecnn.core.registry import nearest
+
+Kind = Literal["recipes", "devices"]
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def folder(kind: Kind) -> Path:
+    """Return the folder that holds the YAML files of `kind`.
+
+    Raises:
+        InputError: neither an installed copy nor a checkout is there.
+    """
+    for candidate in (PACKAGE / "_shared" / kind, PACKAGE.parent / kind):
+        if candidate.is_dir():
+            return candidate
+    raise InputError(f"no {kind}/ found beside {PACKAGE}: install edgecnn from its wheel or from a whole checkout")
+
+
+def names(kind: Kind) -> list[str]:
+    """Return the names (file names without `.yaml`) of everything of `kind`, sorted."""
+    return sorted(path.stem for path in folder(kind).glob("*.yaml"))
+
+
+def find(kind: Kind, name: str) -> Path:
+    """Return the file that `name` stands for: a path to a YAML file, or the name of one that ships with edgecnn.
+
+    Raises:
+        InputError: one line with the nearest name that exists.
+    """
+    if name.endswith((".yaml", ".yml")) or "/" in name:
+        path = Path(name)
+        if not path.is_file():
+            raise InputError(f"{name}: no such file")
+        return path
+    known = names(kind)
+    if name not in known:
+        raise InputError(f"unknown {kind[:-1]} '{name}'{nearest(name, known)}")
+    return folder(kind) / f"{name}.yaml"
