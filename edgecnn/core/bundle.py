@@ -166,7 +166,7 @@ def write_bundle(target: Path, manifest: Manifest, files: Mapping[str, Path | by
 
 
 def pack(folder: Path, target: Path) -> Path:
-    """Write the bundle in `folder` as one `.edge` file: stored, sorted, fixed times, so equal bundles give equal files."""
+    """Write the bundle in `folder` as one `.edge` file: stored, sorted, fixed times: equal bundles give equal files."""
     bundle = open_bundle(folder)
     temporary = target.with_name(f".{target.name}.tmp")
     with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:

@@ -20,6 +20,10 @@ class Bar:
         self._task = progress.add_task(label, total=total, figures="") if progress else None
         self._started = self._told = time.monotonic()
 
+    def reach(self, done: int) -> None:
+        """Count up to `done` steps in all."""
+        self.advance(done - self._done)
+
     def advance(self, steps: int = 1, figures: str = "") -> None:
         """Count `steps` as done; `figures` replaces the text beside the bar unless empty."""
         self._done += steps

@@ -52,7 +52,12 @@ class ModelSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class TrainSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How long and how the network is trained. Learning rates are for the batch size given."""
+    """How long and how the network is trained. `learning_rate` is the peak, for the batch size given.
+
+    The last `monitor_frames` of the training set are kept out of training; the task's figure on them chooses the best
+    epoch and, when `patience` evaluations bring no better one (0: never), stops early. The validation set stays
+    unseen.
+    """
 
     epochs: int
     batch_size: int = 32
@@ -64,11 +69,10 @@ class TrainSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     augment: bool = True
     workers: int = 2
     threads: int = 2
-    val_every: int = 1
-    val_frames: int = 200
+    monitor_every: int = 1
+    monitor_frames: int = 200
     patience: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    stop_after_minutes: float = 0.0
 
 
 class QuantizeSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -1,0 +1,67 @@
+"""The data stage: synthetic scenes are written to disk, data sets on disk are checked."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edgecnn.core import atomic, evidence
+from edgecnn.core.errors import DataError, StageError
+from edgecnn.core.evidence import DataResult, Split
+from edgecnn.core.progress import bar
+from edgecnn.core.recipe import Recipe, Source
+from edgecnn.core.registry import resolve
+from edgecnn.core.stage import Job
+from edgecnn.data.road import RoadScenes
+from edgecnn.data.road.write import write_tusimple
+from edgecnn.data.split import DATA
+
+
+class DataStage:
+    """Leaves `data.json` (`DataResult`) and, for synthetic sources, the folders `train` and `val`."""
+
+    name = "data"
+    needs: tuple[str, ...] = ()
+    code = ("edgecnn.data", "edgecnn.runtime.codecs.lane_order")
+
+    def parameters(self, recipe: Recipe) -> Any:
+        """Return the sources; of a data set on disk also the digests of its label files."""
+        sources = {"train": recipe.data.train, "val": recipe.data.val}
+        digests = {name: _label_digests(source) for name, source in sources.items() if source.root}
+        return {"sources": msgspec.to_builtins(sources), "labels": digests}
+
+    def run(self, job: Job) -> None:
+        """Write or check both splits."""
+        data = job.recipe.data
+        splits = {name: _split(source, job.out, name) for name, source in (("train", data.train), ("val", data.val))}
+        evidence.write(job.out / DATA, DataResult(**splits))
+
+    def ensures(self, out: Path) -> None:
+        """Raise unless both splits hold frames."""
+        result = evidence.read(out / DATA, DataResult)
+        for name, split in (("train", result.train), ("val", result.val)):
+            if split.frames == 0:
+                raise StageError(f"data: the {name} split at {split.root} holds no frames")
+
+
+def _split(source: Source, out: Path, name: str) -> Split:
+    if source.road is None:
+        root = Path(source.root).resolve()
+        frames = sum(1 for _ in resolve("format", source.format)(root, source.labels))
+        return Split(source.format, str(root), source.labels, frames)
+    road = source.road
+    scenes = RoadScenes(road.seed, road.width, road.height, road.conditions)
+    with bar(f"road scenes ({name})", road.frames) as shown:
+        write_tusimple(out / name, scenes, road.frames, progress=lambda done, _: shown.reach(done))
+    return Split("tusimple", name, (), road.frames)
+
+
+def _label_digests(source: Source) -> dict[str, str]:
+    root = Path(source.root)
+    if not root.is_dir():
+        raise DataError(f"{root}: no such data folder; set data.train.root and data.val.root to your data set")
+    labels = [root / name for name in source.labels] or sorted(root.glob("*.json"))
+    for path in labels:
+        if not path.is_file():
+            raise DataError(f"{path}: no such label file")
+    return {path.name: atomic.sha256_file(path) for path in labels}

@@ -1,0 +1,48 @@
+"""Samples to batches: read, bring to network size, augment, encode. Deterministic from (seed, epoch, index)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from edgecnn.core.tensor import FrameSpec
+from edgecnn.data.sample import Sample, read_image
+from edgecnn.runtime.codec import Codec
+from edgecnn.runtime.preprocess import Geometry, prepare
+from edgecnn.train.augment import augment
+
+
+class EncodedSamples(Dataset[tuple[Tensor, dict[str, Tensor]]]):
+    """Each item is a uint8 image [H, W, 3] at network size and its encoded targets."""
+
+    def __init__(
+        self, samples: Sequence[Sample], frame: FrameSpec, codec: Codec, *, seed: int, augmented: bool
+    ) -> None:
+        self.samples, self.frame, self.codec = samples, frame, codec
+        self.seed, self.augmented, self.epoch = seed, augmented, 0
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return one item; the same (seed, epoch, index) gives the same bytes in any worker."""
+        sample = self.samples[index]
+        full = read_image(sample.image)
+        image, truth = prepare(full, self.frame), sample.truth
+        if self.augmented:
+            rng = np.random.default_rng((self.seed, self.epoch, index))
+            image, truth = augment(image, truth, Geometry(self.frame, full.shape[1], full.shape[0]), rng)
+        targets = {name: torch.from_numpy(array) for name, array in self.codec.encode(truth).items()}
+        return torch.from_numpy(np.ascontiguousarray(image)), targets
+
+
+def normalised(image: Tensor, normalise: Any) -> Tensor:
+    """Return uint8 [N, H, W, 3] BGR as normalised float32 [N, 3, H, W] in the network's own colour order."""
+    x = image.permute(0, 3, 1, 2).float() / 255
+    if normalise.color == "rgb":
+        x = x.flip(1)
+    mean, std = (torch.tensor(v, device=x.device).view(1, 3, 1, 1) for v in (normalise.mean, normalise.std))
+    return (x - mean) / std

@@ -1,0 +1,185 @@
+"""The training loop. Every epoch ends in a checkpoint, and a resumed run is bit for bit the run that was not cut."""
+
+import copy
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from edgecnn.core.evidence import Epoch
+from edgecnn.core.progress import Bar, bar
+from edgecnn.core.recipe import TrainSection
+from edgecnn.train.checkpoint import load_state, load_weights, save_state, save_weights
+from edgecnn.train.dataset import EncodedSamples, normalised
+from edgecnn.train.schedule import average_into, learning_rate
+
+Loss = Callable[[dict[str, Tensor], dict[str, Tensor]], dict[str, Tensor]]
+Monitor = Callable[[nn.Module], float]
+
+
+@dataclass
+class Progress:
+    """Where the training stands; what the checkpoint carries beside tensors."""
+
+    epoch: int = 0
+    step: int = 0
+    best_epoch: int = 0
+    best_figure: float = float("-inf")
+    stale: int = 0
+    curve: tuple[Epoch, ...] = ()
+
+
+@dataclass(frozen=True)
+class Training:
+    """All that one training is given. `monitor` judges the averaged weights; greater is better."""
+
+    module: nn.Module
+    data: EncodedSamples
+    loss: Loss
+    monitor: Monitor
+    settings: TrainSection
+    seed: int
+    folder: Path
+    output_names: tuple[str, ...]
+
+    def run(self) -> Progress:
+        """Train to the end, from the last checkpoint in `folder` if there is one; leave the best weights there."""
+        torch.set_num_threads(self.settings.threads)
+        device = pick_device(self.settings.device)
+        module = self.module.to(device)
+        average = copy.deepcopy(module).eval().requires_grad_(requires_grad=False)
+        optimizer = _optimizer(module, self.settings)
+        progress = self._resume(module, average, optimizer)
+        steps_per_epoch = len(self.data) // self.settings.batch_size
+        with bar("training", self.settings.epochs * steps_per_epoch) as shown:
+            shown.advance(progress.epoch * steps_per_epoch)
+            while progress.epoch < self.settings.epochs and not self._stale(progress):
+                self._epoch(module, average, optimizer, progress, shown)
+                state = msgspec.to_builtins(progress)
+                save_state(self.folder / "checkpoint.safetensors", module, average, optimizer, state)
+        return progress
+
+    def _stale(self, progress: Progress) -> bool:
+        return 0 < self.settings.patience <= progress.stale
+
+    def _resume(self, module: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+        checkpoint = self.folder / "checkpoint.safetensors"
+        if not checkpoint.exists():
+            return Progress()
+        return msgspec.convert(load_state(checkpoint, module, average, optimizer), Progress)
+
+    def _epoch(
+        self, module: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, shown: Bar
+    ) -> None:
+        started = time.monotonic()
+        _seed_all(self.seed, progress.epoch)
+        self.data.epoch = progress.epoch
+        losses, rate = [], 0.0
+        module.train()
+        for image, targets in _batches(self.data, self.settings, self.seed + progress.epoch):
+            rate = self._rate(progress.step)
+            value = self._step(module, optimizer, image, targets, rate)
+            average_into(average, module, self.settings.ema_decay, progress.step)
+            progress.step += 1
+            losses.append(value)
+            shown.advance(1, f"loss {np.mean(losses[-20:]):.3f} best {progress.best_figure:.4f}")
+        progress.epoch += 1
+        figure = self._judge(average, progress)
+        seconds = time.monotonic() - started
+        point = Epoch(progress.epoch, float(np.mean(losses)), rate, figure, round(seconds, 2))
+        progress.curve = (*progress.curve, point)
+
+    def _rate(self, step: int) -> float:
+        per_epoch = len(self.data) // self.settings.batch_size
+        warmup = round(self.settings.warmup_epochs * per_epoch)
+        return learning_rate(step, self.settings.epochs * per_epoch, warmup, self.settings.learning_rate)
+
+    def _step(
+        self,
+        module: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        image: Tensor,
+        targets: dict[str, Tensor],
+        rate: float,
+    ) -> float:
+        device = next(module.parameters()).device
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        targets = {name: value.to(device, non_blocking=True) for name, value in targets.items()}
+        # bfloat16 has float32's range, so no loss scaling is needed; GPUs without it train in float32.
+        half = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            answer = module(normalised(image.to(device, non_blocking=True), module.normalise))
+            terms = self.loss(dict(zip(self.output_names, answer, strict=True)), targets)
+        total = torch.stack(list(terms.values())).sum()
+        if not torch.isfinite(total):
+            raise FloatingPointError("the loss is not finite: lower train.learning_rate")
+        optimizer.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(module.parameters(), self.settings.grad_clip)
+        optimizer.step()
+        return float(total.detach())
+
+    def _judge(self, average: nn.Module, progress: Progress) -> float | None:
+        last = progress.epoch == self.settings.epochs
+        if progress.epoch % self.settings.monitor_every and not last:
+            return None
+        figure = self.monitor(average)
+        if figure > progress.best_figure:
+            progress.best_figure, progress.best_epoch, progress.stale = figure, progress.epoch, 0
+            save_weights(self.folder / "best.safetensors", average)
+        else:
+            progress.stale += 1
+        return figure
+
+
+def pick_device(wanted: str) -> torch.device:
+    """Return the device meant by `auto`, `cpu` or `cuda`."""
+    name = wanted if wanted != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def best_weights(folder: Path, module: nn.Module) -> nn.Module:
+    """Return `module` with the best averaged weights that a training left in `folder`, in evaluation mode."""
+    load_weights(folder / "best.safetensors", module)
+    return module.eval()
+
+
+def _batches(data: EncodedSamples, settings: TrainSection, seed: int) -> DataLoader[Any]:
+    """Return one epoch's shuffled batches. Worker processes start anew each epoch, so they see its number."""
+    return DataLoader(
+        data,
+        settings.batch_size,
+        shuffle=True,
+        drop_last=True,
+        num_workers=settings.workers,
+        worker_init_fn=_single_thread,
+        pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator().manual_seed(seed),
+    )
+
+
+def _single_thread(_worker: int) -> None:
+    torch.set_num_threads(1)
+
+
+def _seed_all(seed: int, epoch: int) -> None:
+    mixed = int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0])
+    random.seed(mixed)
+    torch.manual_seed(mixed)
+
+
+def _optimizer(module: nn.Module, settings: TrainSection) -> torch.optim.AdamW:
+    """Return AdamW that decays matrices and kernels only, not biases and batch norm."""
+    decayed = [p for p in module.parameters() if p.ndim > 1]
+    others = [p for p in module.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate)

@@ -1,0 +1,1 @@
+"""Losses, one a file: `loss(outputs, targets) -> dict of named terms`, whose sum is minimised."""
