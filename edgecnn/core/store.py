@@ -67,6 +67,15 @@ class Store:
         shutil.rmtree(folder, ignore_errors=True)
         return None
 
+    def digest(self, stage: str, key: str) -> str:
+        """Return one digest of a finished result's content, for the keys of the stages that read it.
+
+        Keys follow content, not keys of keys: where a stage is not deterministic and has been made anew, what was
+        built on its older result is not taken for current.
+        """
+        files = json.loads(self._record(stage, key).read_bytes())["files"]
+        return atomic.sha256_bytes(json.dumps(files, sort_keys=True).encode())
+
     def partial(self, stage: str, key: str) -> Path:
         """Return the folder in which an unfinished stage works; it outlives a kill."""
         folder = self.root / "partial" / f"{stage}-{key}"

@@ -1,0 +1,56 @@
+"""The seal stage: parity, accuracy and latency tables go into the manifest, and the bundle is closed."""
+
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from edgecnn.core import evidence
+from edgecnn.core.bundle import Artefact, open_bundle, write_bundle
+from edgecnn.core.errors import StageError
+from edgecnn.core.evidence import BenchResult, VerifyResult
+from edgecnn.core.recipe import Recipe
+from edgecnn.core.stage import Job
+
+
+class SealStage:
+    """Leaves `bundle/`: the compile stage's draft with every artefact's tables filled in."""
+
+    name = "seal"
+    needs: tuple[str, ...] = ("compile", "verify", "bench")
+    code = ("edgecnn.seal", "edgecnn.core")
+
+    def parameters(self, recipe: Recipe) -> Any:
+        """Return the name and the note, which go into the manifest."""
+        return {"name": recipe.name, "note": recipe.note}
+
+    def run(self, job: Job) -> None:
+        """Write the final bundle."""
+        draft = open_bundle((job.inputs["compile"] / "bundle").resolve())
+        verified = evidence.read(job.inputs["verify"] / "verify.json", VerifyResult)
+        benched = evidence.read(job.inputs["bench"] / "bench.json", BenchResult)
+        manifest = replace(
+            draft.manifest,
+            artefacts=tuple(_proven(artefact, verified, benched) for artefact in draft.manifest.artefacts),
+            provenance={**draft.manifest.provenance, "benched_on": benched.environment, "note": job.recipe.note},
+        )
+        write_bundle(job.out / "bundle", manifest, {name: draft.read(name) for name in draft.manifest.files})
+
+    def ensures(self, out: Path) -> None:
+        """Raise unless the bundle opens and every artefact carries accuracy and latency."""
+        for artefact in open_bundle((out / "bundle").resolve()).manifest.artefacts:
+            if not artefact.accuracy or not artefact.latency:
+                raise StageError(f"seal: {artefact.name} carries no accuracy or no latency")
+
+
+def _proven(artefact: Artefact, verified: VerifyResult, benched: BenchResult) -> Artefact:
+    verdict = next(verdict for verdict in verified.verdicts if verdict.artefact == artefact.name)
+    accuracy = {**verdict.figures, **({} if verdict.drop is None else {"drop": verdict.drop})}
+    latency = {
+        f"{run.scenario}.{name}": figure
+        for run in benched.runs
+        if run.artefact == artefact.name
+        for name, figure in run.figures.items()
+    }
+    passed = all(gate.passed for gate in verified.gates if gate.artefact == artefact.name)
+    return replace(artefact, parity=verdict.parity, accuracy=accuracy, latency=latency, passed=passed)

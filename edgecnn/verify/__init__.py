@@ -1,0 +1,1 @@
+"""Verification: parity with golden outputs, accuracy with intervals, gates."""

@@ -1,0 +1,48 @@
+"""Gates: what has to hold before a bundle is handed out, each answered in a whole sentence."""
+
+from collections.abc import Sequence
+
+from edgecnn.core.evidence import Gate, Verdict
+from edgecnn.core.recipe import VerifySection
+
+
+def gates(verdicts: Sequence[Verdict], reference: str, figure: str, settings: VerifySection) -> tuple[Gate, ...]:
+    """Return every gate of every artefact: parity, the reference's least figure, the others' greatest drop."""
+    found: list[Gate] = []
+    for verdict in verdicts:
+        found.append(_parity(verdict))
+        if verdict.artefact == reference:
+            found.append(_least(verdict, figure, settings.min_figure))
+        elif verdict.drop is not None:
+            found.append(_drop(verdict, figure, settings.max_drop))
+    return tuple(found)
+
+
+def _parity(verdict: Verdict) -> Gate:
+    name, worst = max(verdict.parity.rel_error.items(), key=lambda item: item[1])
+    limit = verdict.parity.tolerance
+    passed = verdict.parity.passed
+    text = f"{verdict.artefact}: output '{name}' departs from the golden one by {worst:.2g} ({_against(passed, worst, limit)})"
+    return Gate(verdict.artefact, "parity", limit, worst, passed, text)
+
+
+def _least(verdict: Verdict, figure: str, limit: float) -> Gate:
+    value = verdict.figures[figure].value
+    passed = value >= limit
+    missed = "" if passed else f", missed by {limit - value:.4f}"
+    text = f"{verdict.artefact}: {figure} {value:.4f} (min_figure {limit:g}{missed})"
+    return Gate(verdict.artefact, "min_figure", limit, value, passed, text)
+
+
+def _drop(verdict: Verdict, figure: str, limit: float) -> Gate:
+    assert verdict.drop is not None  # noqa: S101 - the caller's case
+    value = verdict.drop.value
+    passed = value <= limit
+    interval = f" [{verdict.drop.low:.2f}, {verdict.drop.high:.2f}]" if verdict.drop.low is not None else ""
+    missed = "" if passed else f", missed by {value - limit:.2f}"
+    text = f"{verdict.artefact}: loses {value:.2f}{interval} points of {figure} (max_drop {limit:g}{missed})"
+    return Gate(verdict.artefact, "max_drop", limit, value, passed, text)
+
+
+def _against(passed: bool, value: float, limit: float) -> str:  # noqa: FBT001 - private, called by name order
+    return f"tolerance {limit:g}" if passed else f"tolerance {limit:g}, missed by {value - limit:.2g}"

@@ -1,0 +1,40 @@
+"""The verify stage: the draft bundle against golden outputs and the validation set."""
+
+from pathlib import Path
+from typing import Any
+
+from edgecnn.core import evidence
+from edgecnn.core.bundle import open_bundle
+from edgecnn.core.errors import StageError
+from edgecnn.core.evidence import VerifyResult
+from edgecnn.core.recipe import Recipe
+from edgecnn.core.stage import Job
+from edgecnn.data.split import read_split
+from edgecnn.verify.verify import verify
+
+RESULT = "verify.json"
+
+
+class VerifyStage:
+    """Leaves `verify.json` (`VerifyResult`) and the pictures of its gallery. A failed gate is a result, not an error."""
+
+    name = "verify"
+    needs: tuple[str, ...] = ("data", "compile")
+    code = ("edgecnn.verify", "edgecnn.metrics", "edgecnn.runtime", "edgecnn.data.sample")
+
+    def parameters(self, recipe: Recipe) -> Any:
+        """Return tolerances and gates."""
+        return {"task": recipe.task, "verify": recipe.verify, "threads": recipe.bench.threads}
+
+    def run(self, job: Job) -> None:
+        """Judge every artefact of the draft bundle on every validation frame."""
+        bundle = job.inputs["compile"] / "bundle"
+        artefacts = [artefact.name for artefact in open_bundle(bundle.resolve()).manifest.artefacts]
+        samples = list(read_split(job.inputs["data"], "val"))
+        settings, threads = job.recipe.verify, job.recipe.bench.threads
+        evidence.write(job.out / RESULT, verify(bundle.resolve(), artefacts, samples, settings, threads, job.out))
+
+    def ensures(self, out: Path) -> None:
+        """Raise unless there is a verdict on at least one artefact."""
+        if not evidence.read(out / RESULT, VerifyResult).verdicts:
+            raise StageError("verify: no artefact was judged")

@@ -1,0 +1,72 @@
+"""Verify a bundle on labelled frames: every artefact through its own engine, from camera frame to result."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from edgecnn.core.errors import DataError
+from edgecnn.core.evidence import Verdict, VerifyResult
+from edgecnn.core.measure import Measurement
+from edgecnn.core.progress import bar
+from edgecnn.core.recipe import VerifySection
+from edgecnn.core.registry import TASKS, resolve
+from edgecnn.data.sample import Sample
+from edgecnn.metrics.metric import Metric
+from edgecnn.runtime import Model, load
+from edgecnn.verify.accuracy import Scores, by_tag, drop, figures, judge
+from edgecnn.verify.gallery import gallery
+from edgecnn.verify.gates import gates
+from edgecnn.verify.parity import parity
+
+
+def verify(
+    bundle: Path, artefacts: Sequence[str], samples: Sequence[Sample], settings: VerifySection, threads: int, out: Path
+) -> VerifyResult:
+    """Return parity, accuracy, drops and gates of the named artefacts; gallery pictures go below `out`.
+
+    The reference is the first FP32 artefact, or the first of all where there is none.
+    """
+    if not samples:
+        raise DataError("the validation set holds no frames")
+    with ExitStack() as stack:
+        models: dict[str, Model] = {
+            name: stack.enter_context(closing(load(bundle, artefact=name, threads=threads))) for name in artefacts
+        }
+        task = TASKS[next(iter(models.values())).bundle.manifest.task]
+        metric: Metric = resolve("metric", task.metric)()
+        precisions = {name: model.artefact.precision for name, model in models.items()}
+        reference = next((name for name in models if precisions[name] == "fp32"), artefacts[0])
+        with bar("verifying", len(samples)) as shown:
+            found = judge(dict(models), samples, metric, shown.advance)
+        tolerance = {name: _tolerance(precision, settings) for name, precision in precisions.items()}
+        parities = {name: parity(model, tolerance[name]) for name, model in models.items()}
+    verdicts = []
+    for name, scores in found.items():
+        verdicts.append(
+            Verdict(
+                artefact=name,
+                parity=parities[name],
+                figures=figures(metric, scores.scores, name),
+                by_tag=by_tag(metric, scores.scores, samples, task.figure, name),
+                drop=_drop(metric, found, name, reference, task.figure),
+            )
+        )
+    return VerifyResult(
+        reference=reference,
+        metric=metric.name,
+        figure=task.figure,
+        frames=len(samples),
+        verdicts=tuple(verdicts),
+        gates=gates(verdicts, reference, task.figure, settings),
+        gallery=gallery(out, samples, found, reference, metric, task.figure),
+    )
+
+
+def _drop(metric: Metric, found: dict[str, Scores], name: str, reference: str, figure: str) -> Measurement | None:
+    if name == reference:
+        return None
+    return drop(metric, found[reference].scores, found[name].scores, figure, name)
+
+
+def _tolerance(precision: str, settings: VerifySection) -> float:
+    return settings.tolerance_fp32 if precision == "fp32" else settings.tolerance_int8
