@@ -51,6 +51,45 @@ class TrainResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     versions: dict[str, str]
 
 
+class ExportResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`export.json` of the export stage. `models` maps an opset to the ONNX file beside it, next to `golden.npz`."""
+
+    models: dict[str, str]
+    golden_frames: int
+    versions: dict[str, str]
+
+
+class QuantizedTensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One activation in INT8: the values `low`..`high` it can hold, its scale and zero point, and what was seen."""
+
+    low: float
+    high: float
+    scale: float
+    zero_point: int
+    seen_min: float
+    seen_max: float
+
+
+class QuantizedModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One INT8 model: how it was made, which nodes run in INT8, and why each other one was left in float."""
+
+    target: str
+    file: str
+    scheme: str
+    ranges: str
+    frames: int
+    quantized: tuple[str, ...]
+    left_in_float: dict[str, str]
+    tensors: dict[str, QuantizedTensor]
+
+
+class QuantizeResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`quantize.json` of the quantize stage; `models` is empty when the recipe asks for no INT8."""
+
+    models: tuple[QuantizedModel, ...] = ()
+    versions: dict[str, str] = {}
+
+
 class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One artefact judged. `drop` is reference minus artefact in points (paired by frame), None for the reference."""
 

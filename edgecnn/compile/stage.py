@@ -1,0 +1,110 @@
+"""The compile stage: every target's artefacts, in float and in INT8, in a draft bundle that nothing has judged yet."""
+
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import msgspec
+import onnx
+
+from edgecnn import __version__
+from edgecnn.compile.compiled import CompiledFiles, CompileModel
+from edgecnn.compile.specs import tensor_specs
+from edgecnn.core import atomic, evidence
+from edgecnn.core.bundle import GOLDEN, Artefact, DecodeSpec, Manifest, Precision, open_bundle, write_bundle
+from edgecnn.core.errors import StageError
+from edgecnn.core.evidence import DataResult, ExportResult, QuantizeResult
+from edgecnn.core.recipe import Recipe
+from edgecnn.core.registry import TARGETS, TASKS, import_entry
+from edgecnn.core.stage import Job
+
+BUNDLE = "bundle"
+
+
+class CompileStage:
+    """Leaves the draft bundle in `bundle`: artefacts `<target>-fp32` and, where quantized, `<target>-int8`."""
+
+    name = "compile"
+    needs: tuple[str, ...] = ("data", "export", "quantize")
+    code = ("edgecnn.compile", "edgecnn.core.bundle")
+
+    def parameters(self, recipe: Recipe) -> Any:
+        """Return the whole recipe: it goes into the bundle's provenance."""
+        return {"recipe": recipe, "edgecnn": __version__}
+
+    def run(self, job: Job) -> None:
+        """Compile every model for its target and write the bundle."""
+        recipe = job.recipe
+        exported = evidence.read(job.inputs["export"] / "export.json", ExportResult)
+        quantized = evidence.read(job.inputs["quantize"] / "quantize.json", QuantizeResult)
+        artefacts, files, versions = [], {GOLDEN: job.inputs["export"] / GOLDEN}, dict(exported.versions)
+        for target in recipe.targets:
+            for precision, source in _sources(job, target, exported, quantized):
+                artefact, compiled = _artefact(target, precision, source, job.partial)
+                artefacts.append(artefact)
+                files |= dict(zip(artefact.files, compiled.files, strict=True))
+                versions |= compiled.versions
+        manifest = Manifest(
+            name=recipe.name,
+            task=recipe.task,
+            frame=recipe.model.frame,
+            decode=DecodeSpec(TASKS[recipe.task].codec, recipe.model.decode),
+            artefacts=tuple(artefacts),
+            files={},
+            provenance=_provenance(job, versions, quantized),
+        )
+        write_bundle(job.out / BUNDLE, manifest, files)
+
+    def ensures(self, out: Path) -> None:
+        """Raise unless the bundle opens, which compares every digest, and holds an artefact."""
+        if not open_bundle(out / BUNDLE).manifest.artefacts:
+            raise StageError(f"compile: the bundle in {out} holds no artefact")
+
+
+def _sources(
+    job: Job, target: str, exported: ExportResult, quantized: QuantizeResult
+) -> Iterator[tuple[Precision, Path]]:
+    """Yield the target's models: in float, then in INT8 if there is one."""
+    yield "fp32", job.inputs["export"] / exported.models[str(TARGETS[target].opset)]
+    for model in quantized.models:
+        if model.target == target:
+            yield "int8", job.inputs["quantize"] / model.file
+
+
+def _artefact(target: str, precision: Precision, source: Path, scratch: Path) -> tuple[Artefact, CompiledFiles]:
+    name = f"{target}-{precision}"
+    compile_model: CompileModel = import_entry(TARGETS[target].compiler, f"target '{target}'")
+    compiled = compile_model(source, scratch / name, precision)
+    inputs, outputs = tensor_specs(onnx.load(source, load_external_data=False))
+    artefact = Artefact(
+        name=name,
+        engine=TARGETS[target].engine,
+        precision=precision,
+        files=tuple((PurePosixPath("artefacts") / name / file.name).as_posix() for file in compiled.files),
+        inputs=inputs,
+        outputs=outputs,
+    )
+    return artefact, compiled
+
+
+def _provenance(job: Job, versions: dict[str, str], quantized: QuantizeResult) -> dict[str, Any]:
+    data = evidence.read(job.inputs["data"] / "data.json", DataResult)
+    splits = {"train": data.train, "val": data.val}
+    return {
+        "edgecnn": __version__,
+        "recipe": msgspec.to_builtins(job.recipe),
+        "seed": job.recipe.seed,
+        "versions": dict(sorted({**versions, **quantized.versions, "numpy": version("numpy")}.items())),
+        "schemes": {model.target: {"name": model.scheme, "ranges": model.ranges} for model in quantized.models},
+        "data": {
+            name: {"frames": split.frames, "labels": _digests(job.inputs["data"] / split.root, split.labels)}
+            for name, split in splits.items()
+        },
+    }
+
+
+def _digests(root: Path, labels: tuple[str, ...]) -> dict[str, str]:
+    """Return the digests of the label files named, or of every label file in `root`."""
+    paths = [root / name for name in labels] or sorted(root.glob("*.json"))
+    return {path.name: atomic.sha256_file(path) for path in paths}

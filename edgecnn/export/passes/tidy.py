@@ -1,0 +1,49 @@
+"""Leave only what an engine needs: no dead or doubled node, no doubled constant, no trace of the machine."""
+
+import onnx_ir as ir
+from onnx_ir.passes import Sequential
+from onnx_ir.passes.common import (
+    ClearMetadataAndDocStringPass,
+    CommonSubexpressionEliminationPass,
+    DeduplicateInitializersPass,
+    IdentityEliminationPass,
+    NameFixPass,
+    RemoveUnusedFunctionsPass,
+    RemoveUnusedNodesPass,
+    RemoveUnusedOpsetsPass,
+    TopologicalSortPass,
+)
+
+from edgecnn.core.errors import StageError
+
+
+class Tidy:
+    """onnx_ir's clean-up passes in one. The exporter's metadata goes too: it holds paths of the exporting machine."""
+
+    name = "tidy"
+
+    def requires(self, model: ir.Model) -> None:
+        """Any model will do."""
+
+    def call(self, model: ir.Model) -> bool:
+        """Run them all."""
+        steps = Sequential(
+            IdentityEliminationPass(),
+            CommonSubexpressionEliminationPass(),
+            RemoveUnusedNodesPass(),
+            RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]
+            RemoveUnusedOpsetsPass(),
+            DeduplicateInitializersPass(),
+            ClearMetadataAndDocStringPass(),
+            NameFixPass(),
+            TopologicalSortPass(),
+        )
+        return bool(steps(model).modified)
+
+    def ensures(self, model: ir.Model) -> None:
+        """Every node is read by another or by the outside, and no metadata is left."""
+        for node in model.graph:
+            if not any(value.uses() or value.is_graph_output() for value in node.outputs):
+                raise StageError(f"pass '{self.name}' left the dead node '{node.name}'")
+            if node.metadata_props or node.doc_string:
+                raise StageError(f"pass '{self.name}' left metadata on '{node.name}'")
