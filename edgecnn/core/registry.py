@@ -99,10 +99,14 @@ def choose(kind: str, table: Mapping[str, Any], name: str) -> Any:
     return table[name]
 
 
+def known(kind: str) -> dict[str, Entry]:
+    """Return the rows of `kind` (`engine`, `codec`, `metric`, ...), those of other packages included; ours win."""
+    return {**_plugins(kind), **GROUPS[kind]}
+
+
 def resolve(kind: str, name: str) -> Any:
-    """Import and return what `name` stands for in the table of `kind` (`engine`, `codec`, `metric`, ...)."""
-    table = {**_plugins(kind), **GROUPS[kind]}
-    return import_entry(choose(kind, table, name), f"{kind} '{name}'")
+    """Import and return what `name` stands for in the table of `kind`."""
+    return import_entry(choose(kind, known(kind), name), f"{kind} '{name}'")
 
 
 def import_entry(entry: Entry, what: str) -> Any:
