@@ -18,7 +18,12 @@ from edgecnn.data.road.light import Light, sample_light
 from edgecnn.data.road.paint import paint_line
 from edgecnn.data.road.sensor import sample_sensor, take
 from edgecnn.data.road.sky import paint_sky
+from edgecnn.data.road.roadside import sample_roadside
 from edgecnn.data.road.surface import paint_surface, sample_surface
+from edgecnn.data.road.trees import set_tree
+from edgecnn.data.road.vehicles import draw_vehicle, sample_traffic
+from edgecnn.data.road.view import stand
+from edgecnn.data.road.walls import draw_wall
 
 _STREAMS = 16
 
@@ -85,6 +90,14 @@ def _render(
     canvas[: ground.top + 2] = paint_sky(streams[5], light, view.width, ground.top + 2, view.horizon_px)
     canvas[ground.top :] = _paint_ground(streams, ground, layout, light)
     picture = np.clip(canvas, 0, 255).astype(np.uint8)
+    scenery = stand(view, alignment, light)
+    beside = sample_roadside(streams[10], layout)
+    for wall in beside.walls:
+        draw_wall(scenery, wall, picture)
+    for tree in beside.trees:
+        set_tree(scenery, picture, tree.variant, tree.along, tree.offset, tree.size_m, flip=tree.flip)
+    for vehicle in sample_traffic(streams[11], layout, occluded=False):
+        draw_vehicle(scenery, vehicle, picture)
     sensor = sample_sensor(streams[8], dark=wanted.time == "night", scale=camera.width / 640)
     turned = cv2.warpAffine(
         picture, camera.unrolled(margin), (camera.width, camera.height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

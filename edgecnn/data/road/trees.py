@@ -1,0 +1,91 @@
+"""Single trees, bushes and poles: pictures with opacity, grown once a process, set into scenes as flat cards."""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.core.results import Frame
+from edgecnn.data.road.noise import fractal
+from edgecnn.data.road.view import View
+
+Float32 = NDArray[np.float32]
+
+SPECIES = 24
+_SIDE = 192
+
+
+@lru_cache(maxsize=SPECIES)
+def tree(variant: int) -> tuple[Float32, ...]:
+    """Return one tree at falling sizes: float32 [S, S, 4], BGR albedo premultiplied by opacity, and opacity.
+
+    A crown is a heap of round clumps broken up by noise; each clump is bright above and dark below.
+    """
+    rng = np.random.default_rng([variant, 11])
+    kind = variant % 4
+    y, x = np.mgrid[0:_SIDE, 0:_SIDE].astype(np.float32) / _SIDE
+    field, light = np.full((_SIDE, _SIDE), -1.0, np.float32), np.zeros((_SIDE, _SIDE), np.float32)
+    for centre_x, centre_y, radius in _clumps(rng, kind):
+        near = 1 - np.hypot((x - centre_x), (y - centre_y) * 1.15) / radius
+        light = np.where(near > field, (centre_y - y) / radius * 0.5 + 0.15 * rng.normal(), light)
+        field = np.maximum(field, near)
+    coarse, fine = fractal(variant % 6, 1.1)[:_SIDE, :_SIDE], fractal(3 + variant % 3, 0.5)[:_SIDE, :_SIDE]
+    alpha = np.clip((field + 0.22 * coarse + 0.10 * fine - 0.02) * 9, 0, 1)
+    trunk = (np.abs(x - 0.5 + 0.02 * coarse) < 0.012 + 0.01 * y) & (y > 0.5)
+    base = np.array(((44, 80, 66), (46, 74, 62), (38, 58, 44), (62, 104, 98))[kind], np.float32)
+    bright = np.clip(0.85 + 0.55 * light + 0.22 * fine + 0.16 * coarse - 0.25 * (y - 0.5), 0.15, 1.9)
+    color = base * bright[..., None]
+    whole = np.concatenate([color * alpha[..., None], alpha[..., None]], axis=2)
+    bark = np.where((trunk & (alpha < 0.5))[..., None], np.array([52, 62, 74, 1], np.float32), whole)
+    sizes = [bark.astype(np.float32)]
+    while sizes[-1].shape[0] > 12:
+        sizes.append(cv2.resize(sizes[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+    return tuple(sizes)
+
+
+def _clumps(rng: np.random.Generator, kind: int) -> list[tuple[float, float, float]]:
+    """Return (x, y, radius) in shares of the picture's side, back to front."""
+    if kind == 2:
+        # A conifer: tiers that widen downward.
+        tiers = np.linspace(0.08, 0.9, 26)
+        return [(0.5 + rng.normal(0, 0.1 * t), t, 0.05 + 0.13 * t * rng.uniform(0.5, 1.2)) for t in tiers]
+    if kind == 3:
+        # A bush: wide and low.
+        return [(rng.uniform(0.15, 0.85), rng.uniform(0.65, 0.95), rng.uniform(0.12, 0.25)) for _ in range(14)]
+    tall = rng.uniform(0.3, 0.42)
+    turns = rng.uniform(0, 2 * np.pi, 22)
+    far = np.sqrt(rng.uniform(0, 1, 22))
+    return [
+        (0.5 + 0.33 * f * np.cos(t), 0.42 + tall * 0.8 * f * np.sin(t), rng.uniform(0.1, 0.2))
+        for t, f in zip(turns, far, strict=True)
+    ]
+
+
+def set_tree(view: View, picture: Frame, variant: int, along: float, offset: float, size_m: float, *, flip: bool) -> None:
+    """Set one tree `size_m` metres tall into the picture, in place."""
+    u, v, depth = (float(value[0]) for value in view.project(np.array([along]), offset, 0.0))
+    side = size_m * view.camera.focal_px / max(depth, 0.5)
+    if depth < 1 or side < 2 or side > 3 * view.camera.height:
+        return
+    sizes = tree(variant)
+    level = min(len(sizes) - 1, max(0, int(np.log2(_SIDE / side))))
+    left, top, limit = int(u - side / 2), int(v - side), view.limit(along)
+    x0, x1 = max(0, left), min(picture.shape[1], int(left + side))
+    y0, y1 = max(0, top), min(limit, picture.shape[0], int(top + side))
+    if x1 <= x0 or y1 <= y0:
+        return
+    scale = sizes[level].shape[0] / side
+    start = (x0 - left) * scale
+    mirror = sizes[level].shape[0] - 1 - start
+    place = np.array([[-scale if flip else scale, 0, mirror if flip else start], [0, scale, (y0 - top) * scale]])
+    card = cv2.warpAffine(
+        sizes[level], place, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+    )  # fmt: skip
+    alpha = card[..., 3:]
+    seen = np.float32(np.exp(-depth / view.light.haze_m))
+    lamps = np.float32(view.light.headlights * np.exp(-((depth / 38.0) ** 2)) * 0.6)
+    color = card[..., :3] * ((view.light.ambient + lamps) * seen) + alpha * (view.light.haze * (1 - seen))
+    area = picture[y0:y1, x0:x1]
+    area[...] = np.clip(area * (1 - alpha) + color, 0, 255)

@@ -1,0 +1,100 @@
+"""Things that line the road at a steady distance: barriers, rails, fences, banks, woods, rows of houses.
+
+A wall is a textured curtain that follows the road. Seen without roll each column of the picture meets it at one place, so
+its texture is looked up in true perspective from a few numbers a column.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.core.results import Frame
+from edgecnn.data.road.view import View
+
+Floats = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+
+_NEAR_M, _FAR_M = 0.6, 420.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """A curtain along the road.
+
+    Attributes:
+        offset_m: to the right of the reference line.
+        texture: float32 [rows, 512, 4]: BGR albedo and opacity in 0..1, tileable along its columns, top row first.
+        texel_m: metres along the road a column of the texture covers.
+        height: metres at each of `along`; `along` in metres.
+        facing: share of daylight that falls on it.
+    """
+
+    offset_m: float
+    texture: Float32
+    texel_m: float
+    along: Floats
+    height: Floats
+    facing: float = 1.0
+    shift: float = 0.0
+
+
+def even(offset_m: float, texture: Float32, texel_m: float, height_m: float, facing: float, shift: float) -> Wall:
+    """Return a wall of one height."""
+    return Wall(offset_m, texture, texel_m, np.array([0.0, 1e4]), np.array([height_m, height_m]), facing, shift)
+
+
+def draw_wall(view: View, wall: Wall, picture: Frame) -> None:
+    """Draw the wall on the canvas picture, in place."""
+    along = _NEAR_M + (_FAR_M - _NEAR_M) * np.linspace(0, 1, 420) ** 2.2
+    u, foot, depth = view.project(along, wall.offset_m, 0.0)
+    _, head, _ = view.project(along, wall.offset_m, np.interp(along, wall.along, wall.height))
+    ahead = depth > 0.3
+    u, foot, head, depth, along = u[ahead], foot[ahead], head[ahead], depth[ahead], along[ahead]
+    side = 1.0 if wall.offset_m > 0 else -1.0
+    # A bend turns the far wall behind the near one: keep what comes closer to the middle than all before it.
+    reach = np.minimum.accumulate(u * side)
+    seen = np.concatenate([[True], u[1:] * side < reach[:-1] - 1e-9])
+    foot = _above_crest(view, along, foot)
+    order = np.argsort(u[seen])
+    u, foot, head, depth, along = (values[seen][order] for values in (u, foot, head, depth, along))
+    if len(u) < 2:
+        return
+    first, last = max(0, int(np.ceil(u[0] - 0.5))), min(view.camera.width, int(np.floor(u[-1] - 0.5)) + 1)
+    if last - first < 1:
+        return
+    x = np.arange(first, last) + 0.5
+    columns = tuple(np.interp(x, u, values).astype(np.float32) for values in (foot, head, depth, along))
+    _fill(view, wall, picture, first, columns)
+
+
+def _above_crest(view: View, along: Floats, foot: Floats) -> Floats:
+    """Lift the wall's foot to the road that hides it."""
+    hiding = np.interp(along, view.crest_along, view.crest_row)
+    return np.asarray(np.minimum(foot, np.maximum(hiding, 0) + 2.0), np.float64)
+
+
+def _fill(view: View, wall: Wall, picture: Frame, first: int, columns: tuple[Float32, ...]) -> None:
+    foot, head, depth, along = columns
+    top, bottom = max(0, int(head.min())), min(picture.shape[0], int(np.ceil(foot.max())) + 1)
+    if bottom <= top:
+        return
+    rows = np.arange(top, bottom, dtype=np.float32)[:, None] + np.float32(0.5)
+    tall = np.maximum(foot - head, 0.5)
+    down = (rows - head) / tall
+    map_y = np.clip(down, 0, 1) * np.float32(wall.texture.shape[0] - 1)
+    map_x = np.broadcast_to((along / wall.texel_m + wall.shift) % wall.texture.shape[1], map_y.shape)
+    looked = cv2.remap(
+        wall.texture, np.ascontiguousarray(map_x, np.float32), map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
+    )
+    cover = np.clip(rows - head + 0.5, 0, 1) * np.clip(foot - rows + 0.5, 0, 1)
+    share = (cover * looked[..., 3])[..., None]
+    lamps = np.float32(view.light.headlights * 0.7) * np.exp(-((depth / 38) ** 2))
+    bright = view.light.ambient * np.float32(wall.facing) + lamps[:, None]
+    seen = np.exp(-depth / np.float32(view.light.haze_m))[:, None]
+    color = looked[..., :3] * (bright * seen) + view.light.haze * (1 - seen)
+    area = picture[top:bottom, first : first + len(foot)]
+    mixed = area + share * (color - area)
+    np.clip(mixed, 0, 255, out=mixed)
+    area[...] = mixed
