@@ -1,16 +1,89 @@
-"""What several commands share in reading their options."""
+"""What several commands share: the options of a recipe run, and what is printed at its end."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
 
 from edgecnn.core.errors import InputError
 
+if TYPE_CHECKING:
+    from edgecnn.pipeline import Run
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def recipe_options(function: F) -> F:
+    """Add RECIPE, `--set`, `--workdir` and `--json` to a command."""
+    for decorate in (
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout."),
+        click.option(
+            "--workdir", type=click.Path(path_type=Path), help="Where results go; default runs/<recipe's name>."
+        ),
+        click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key: train.epochs=3."),
+        click.argument("recipe"),
+    ):
+        function = decorate(function)
+    return function
+
 
 def parse_overrides(texts: tuple[str, ...]) -> dict[str, str]:
-    """Return `--set key=value` texts as a mapping from dotted key to YAML text.
+    """Return `--set` texts as dotted key to YAML text.
 
     Raises:
-        InputError: a text without `=` or without a key.
+        InputError: a text has no `=`.
     """
-    pairs = [text.partition("=") for text in texts]
-    for key, sign, _ in pairs:
-        if not key or not sign:
-            raise InputError(f"--set {key}{sign}: write it as key=value, for example --set train.epochs=5")
-    return {key: value for key, _, value in pairs}
+    for text in texts:
+        if "=" not in text:
+            raise InputError(f"--set {text}: write KEY=VALUE, for instance --set train.epochs=3")
+    return {key.strip(): value for key, _, value in (text.partition("=") for text in texts)}
+
+
+def run_recipe(
+    recipe: str,
+    overrides: tuple[str, ...],
+    workdir: Path | None,
+    *,
+    as_json: bool,
+    start: str | None = None,
+    until: str | None = None,
+) -> None:
+    """Run a recipe and print where its results stand; raise `GateError` when a gate failed."""
+    from edgecnn import pipeline
+    from edgecnn.core import shared
+    from edgecnn.core.recipe import load_recipe
+
+    loaded = load_recipe(shared.find("recipes", recipe), parse_overrides(overrides))
+    place = workdir or Path("runs") / loaded.name
+    result = pipeline.run(loaded, place, start=start, until=until)
+    if as_json:
+        click.echo(json.dumps(_summary(result, place)))
+    else:
+        _show(result, place)
+    result.raise_for_gates()
+
+
+def _summary(result: "Run", place: Path) -> dict[str, Any]:
+    gates = [] if result.verify is None else result.verify.gates
+    return {
+        "workdir": str(place),
+        "passed": result.verify.passed if result.verify else None,
+        "gates": [
+            {"artefact": gate.artefact, "rule": gate.rule, "passed": gate.passed, "text": gate.text} for gate in gates
+        ],
+        "stages": {name: str(path) for name, path in result.stages.items()},
+    }
+
+
+def _show(result: "Run", place: Path) -> None:
+    for gate in result.verify.gates if result.verify else ():
+        click.echo(f"{'pass' if gate.passed else 'FAIL'}  {gate.text}")
+    if "report" in result.stages:
+        click.echo(f"report  {place / 'report' / 'report.html'}")
+    if "seal" in result.stages and (result.verify is None or result.verify.passed):
+        click.echo(f"bundle  {place / 'bundle'}")
+    elif "report" not in result.stages:
+        name, path = list(result.stages.items())[-1]
+        click.echo(f"{name}  {path}")

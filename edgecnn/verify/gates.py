@@ -22,7 +22,8 @@ def _parity(verdict: Verdict) -> Gate:
     name, worst = max(verdict.parity.rel_error.items(), key=lambda item: item[1])
     limit = verdict.parity.tolerance
     passed = verdict.parity.passed
-    text = f"{verdict.artefact}: output '{name}' departs from the golden one by {worst:.2g} ({_against(passed, worst, limit)})"
+    missed = "" if passed else f", missed by {worst - limit:.2g}"
+    text = f"{verdict.artefact}: output '{name}' is {worst:.2g} off the golden one (tolerance {limit:g}{missed})"
     return Gate(verdict.artefact, "parity", limit, worst, passed, text)
 
 
@@ -42,7 +43,3 @@ def _drop(verdict: Verdict, figure: str, limit: float) -> Gate:
     missed = "" if passed else f", missed by {value - limit:.2f}"
     text = f"{verdict.artefact}: loses {value:.2f}{interval} points of {figure} (max_drop {limit:g}{missed})"
     return Gate(verdict.artefact, "max_drop", limit, value, passed, text)
-
-
-def _against(passed: bool, value: float, limit: float) -> str:  # noqa: FBT001 - private, called by name order
-    return f"tolerance {limit:g}" if passed else f"tolerance {limit:g}, missed by {value - limit:.2g}"

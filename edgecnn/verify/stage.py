@@ -16,7 +16,7 @@ RESULT = "verify.json"
 
 
 class VerifyStage:
-    """Leaves `verify.json` (`VerifyResult`) and the pictures of its gallery. A failed gate is a result, not an error."""
+    """Leaves `verify.json` (`VerifyResult`) and its gallery's pictures. A failed gate is a result, not an error."""
 
     name = "verify"
     needs: tuple[str, ...] = ("data", "compile")

@@ -38,7 +38,7 @@ def verify(
         reference = next((name for name in models if precisions[name] == "fp32"), artefacts[0])
         with bar("verifying", len(samples)) as shown:
             found = judge(dict(models), samples, metric, shown.advance)
-        tolerance = {name: _tolerance(precision, settings) for name, precision in precisions.items()}
+        tolerance = {name: tolerance_of(precision, settings) for name, precision in precisions.items()}
         parities = {name: parity(model, tolerance[name]) for name, model in models.items()}
     verdicts = []
     for name, scores in found.items():
@@ -68,5 +68,6 @@ def _drop(metric: Metric, found: dict[str, Scores], name: str, reference: str, f
     return drop(metric, found[reference].scores, found[name].scores, figure, name)
 
 
-def _tolerance(precision: str, settings: VerifySection) -> float:
+def tolerance_of(precision: str, settings: VerifySection) -> float:
+    """Return the bound on an artefact's parity error that belongs to its precision."""
     return settings.tolerance_fp32 if precision == "fp32" else settings.tolerance_int8

@@ -1,0 +1,54 @@
+"""Verification of a finished bundle on the machine at hand, as `edgecnn verify` asks for it."""
+
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from edgecnn.core.bundle import Artefact, open_bundle
+from edgecnn.core.errors import DataError, EdgecnnError, MissingExtraError
+from edgecnn.core.evidence import Gate, Verdict
+from edgecnn.core.recipe import VerifySection
+from edgecnn.core.registry import resolve
+from edgecnn.runtime import load
+from edgecnn.verify.gates import gates
+from edgecnn.verify.parity import parity
+from edgecnn.verify.verify import tolerance_of, verify
+
+
+def verify_bundle(bundle: Path, data: Path | None, form: str, max_drop: float, threads: int) -> tuple[Gate, ...]:
+    """Return the gates of every artefact whose engine is installed here; accuracy gates only where `data` is given.
+
+    Raises:
+        MissingExtraError: no artefact's engine is installed here.
+        DataError: the data set is missing or broken.
+    """
+    settings = VerifySection(max_drop=max_drop)
+    artefacts = _runnable(open_bundle(bundle).manifest.artefacts)
+    if data is None:
+        return gates([_parity_only(bundle, artefact, settings, threads) for artefact in artefacts], "", "", settings)
+    if not data.is_dir():
+        raise DataError(f"{data}: no such data folder")
+    samples = list(resolve("format", form)(data, ()))
+    names = [artefact.name for artefact in artefacts]
+    with TemporaryDirectory() as folder:
+        return verify(bundle, names, samples, settings, threads, Path(folder)).gates
+
+
+def _parity_only(bundle: Path, artefact: Artefact, settings: VerifySection, threads: int) -> Verdict:
+    tolerance = artefact.parity.tolerance if artefact.parity else tolerance_of(artefact.precision, settings)
+    with closing(load(bundle, artefact=artefact.name, threads=threads)) as model:
+        return Verdict(artefact.name, parity(model, tolerance), {})
+
+
+def _runnable(artefacts: tuple[Artefact, ...]) -> list[Artefact]:
+    found: list[Artefact] = []
+    missing: EdgecnnError | None = None
+    for artefact in artefacts:
+        try:
+            resolve("engine", artefact.engine)
+            found.append(artefact)
+        except MissingExtraError as error:
+            missing = error
+    if not found and missing is not None:
+        raise missing
+    return found
