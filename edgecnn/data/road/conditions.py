@@ -9,47 +9,86 @@ from edgecnn.core.errors import InputError
 from edgecnn.data.road.light import TIMES, WEATHERS
 
 KINDS = ("freeway", "rural", "urban")
-FEATURES = ("curve", "worn")
+# How often each feature shows where it can.
+_FEATURE_RATES = {
+    "curve": 0.35,
+    "worn": 0.14,
+    "occluded": 0.15,
+    "shadow": 0.35,
+    "glare": 0.06,
+    "bridge": 0.07,
+    "tunnel": 0.03,
+}
+FEATURES = tuple(_FEATURE_RATES)
 ALL = (*TIMES, *WEATHERS, *KINDS, *FEATURES)
+
+_TIME_RATES = (0.74, 0.1, 0.16)
+_WEATHER_RATES = (0.62, 0.2, 0.11, 0.07)
+_KIND_RATES = (0.66, 0.22, 0.12)
+# Features that need the sun, and what rules each out.
+_SUNNY = ("shadow", "glare")
+_CLASHES = (("tunnel", "shadow"), ("tunnel", "glare"), ("tunnel", "bridge"), ("tunnel", "urban"))
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What one scene is to show."""
+    """What one scene is to show; `features` is a subset of `FEATURES`, in that order."""
 
     time: str
     weather: str
     kind: str
-    curved: bool
-    worn: bool
+    features: tuple[str, ...]
 
+    def __contains__(self, feature: str) -> bool:
+        """Whether the scene shows `feature`."""
+        return feature in self.features
+
+    @property
     def tags(self) -> tuple[str, ...]:
-        """Return the scene's tags: time, weather, kind of road, then its features."""
-        features = {"curve": self.curved, "worn": self.worn}
-        return (self.time, self.weather, self.kind, *(name for name in FEATURES if features[name]))
+        """The scene's tags: time, weather, kind of road, then its features."""
+        return (self.time, self.weather, self.kind, *self.features)
 
 
 def check_conditions(names: tuple[str, ...]) -> None:
-    """Raise `InputError` for the first name that is no condition, with the nearest one that is."""
+    """Raise `InputError` for a name that is no condition, with the nearest one that is, or for two that can't meet."""
     for name in names:
         if name not in ALL:
             near = difflib.get_close_matches(name, ALL, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise InputError(f"'{name}' is no road condition{hint} Conditions are {', '.join(ALL)}.")
+            hint = f"did you mean '{near[0]}'? " if near else ""
+            raise InputError(f"'{name}' is no road condition; {hint}conditions are {', '.join(ALL)}")
+    for first, second in _CLASHES:
+        if first in names and second in names and not set(names) & (set(KINDS) - {second}):
+            raise InputError(f"conditions '{first}' and '{second}' can't be in one scene; ask for one of them")
+    sun_needed = [name for name in _SUNNY if name in names]
+    if sun_needed and not (_possible(names, TIMES, ("day", "dusk")) and _possible(names, WEATHERS, ("clear",))):
+        raise InputError(f"condition '{sun_needed[0]}' needs the sun; ask for it with 'clear' and 'day' or 'dusk'")
+
+
+def _possible(names: tuple[str, ...], group: tuple[str, ...], allowed: tuple[str, ...]) -> bool:
+    asked = [name for name in names if name in group]
+    return not asked or any(name in allowed for name in asked)
 
 
 def sample_conditions(rng: np.random.Generator, wanted: tuple[str, ...]) -> Conditions:
     """Draw one scene's conditions: free choices at their usual rates, the wanted ones for certain."""
-    return Conditions(
-        time=_draw(rng, TIMES, (0.74, 0.1, 0.16), wanted),
-        weather=_draw(rng, WEATHERS, (0.62, 0.2, 0.11, 0.07), wanted),
-        kind=_draw(rng, KINDS, (0.66, 0.22, 0.12), wanted),
-        curved=bool(rng.random() < 0.35) or "curve" in wanted,
-        worn=bool(rng.random() < 0.14) or "worn" in wanted,
-    )
+    sunny = any(name in wanted for name in _SUNNY)
+    time = _draw(rng, TIMES, (0.88, 0.12, 0.0) if sunny else _TIME_RATES, wanted)
+    weather = _draw(rng, WEATHERS, (1.0, 0.0, 0.0, 0.0) if sunny else _WEATHER_RATES, wanted)
+    kind = _draw(rng, KINDS, (0.75, 0.25, 0.0) if "tunnel" in wanted else _KIND_RATES, wanted)
+    features = {name for name, rate in _FEATURE_RATES.items() if rng.random() < rate}
+    if time == "night" or weather != "clear":
+        features -= set(_SUNNY)
+    ruled_out = {"tunnel"} if kind == "urban" else set()
+    for first, second in _CLASHES[:3]:
+        if {first, second} <= features | set(wanted):
+            ruled_out.add(second if first in wanted else first)
+    features = (features - ruled_out) | (set(wanted) & set(FEATURES))
+    return Conditions(time, weather, kind, tuple(name for name in FEATURES if name in features))
 
 
 def _draw(rng: np.random.Generator, names: tuple[str, ...], rates: tuple[float, ...], wanted: tuple[str, ...]) -> str:
-    chosen = [name for name in names if name in wanted] or list(names)
-    weights = np.array([rates[names.index(name)] for name in chosen])
-    return str(rng.choice(chosen, p=weights / weights.sum()))
+    asked = [i for i, name in enumerate(names) if name in wanted]
+    weights = np.array([rates[i] if not asked or i in asked else 0.0 for i in range(len(names))])
+    if weights.sum() == 0:
+        weights[asked] = 1.0
+    return names[int(rng.choice(len(names), p=weights / weights.sum()))]

@@ -8,21 +8,10 @@ from numpy.typing import NDArray
 from edgecnn.data.road import wall_textures
 from edgecnn.data.road.layout import Layout
 from edgecnn.data.road.noise import TILE, wave
-from edgecnn.data.road.trees import SPECIES
+from edgecnn.data.road.trees import SPECIES, Tree
 from edgecnn.data.road.walls import Wall, even
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """A tree at a place on the road; `size_m` is its height."""
-
-    variant: int
-    along: float
-    offset: float
-    size_m: float
-    flip: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Single trees, bushes and poles: pictures with opacity, grown once a process, set into scenes as flat cards."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
@@ -62,13 +63,25 @@ def _clumps(rng: np.random.Generator, kind: int) -> list[tuple[float, float, flo
     ]
 
 
-def set_tree(view: View, picture: Frame, variant: int, along: float, offset: float, size_m: float, *, flip: bool) -> None:
-    """Set one tree `size_m` metres tall into the picture, in place."""
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A tree at a place on the road; `size_m` is its height."""
+
+    variant: int
+    along: float
+    offset: float
+    size_m: float
+    flip: bool
+
+
+def set_tree(view: View, picture: Frame, item: Tree) -> None:
+    """Set one tree into the picture, in place."""
+    along, offset, size_m = item.along, item.offset, item.size_m
     u, v, depth = (float(value[0]) for value in view.project(np.array([along]), offset, 0.0))
     side = size_m * view.camera.focal_px / max(depth, 0.5)
     if depth < 1 or side < 2 or side > 3 * view.camera.height:
         return
-    sizes = tree(variant)
+    sizes = tree(item.variant)
     level = min(len(sizes) - 1, max(0, int(np.log2(_SIDE / side))))
     left, top, limit = int(u - side / 2), int(v - side), view.limit(along)
     x0, x1 = max(0, left), min(picture.shape[1], int(left + side))
@@ -78,7 +91,7 @@ def set_tree(view: View, picture: Frame, variant: int, along: float, offset: flo
     scale = sizes[level].shape[0] / side
     start = (x0 - left) * scale
     mirror = sizes[level].shape[0] - 1 - start
-    place = np.array([[-scale if flip else scale, 0, mirror if flip else start], [0, scale, (y0 - top) * scale]])
+    place = np.array([[-scale if item.flip else scale, 0, mirror if item.flip else start], [0, scale, (y0 - top) * scale]])
     card = cv2.warpAffine(
         sizes[level], place, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,

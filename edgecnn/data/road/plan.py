@@ -1,0 +1,75 @@
+"""Everything that makes up one scene, drawn from (seed, index) before a pixel is painted."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgecnn.data.road.alignment import Alignment, sample_alignment
+from edgecnn.data.road.camera import Camera, sample_camera
+from edgecnn.data.road.conditions import Conditions, sample_conditions
+from edgecnn.data.road.layout import Layout, sample_layout
+from edgecnn.data.road.light import Light, sample_light
+from edgecnn.data.road.overhead import Structure, sample_structures
+from edgecnn.data.road.roadside import Roadside, sample_roadside
+from edgecnn.data.road.sensor import Sensor, sample_sensor
+from edgecnn.data.road.surface import Surface, sample_surface
+from edgecnn.data.road.tunnel import Tunnel, sample_tunnel
+from edgecnn.data.road.vehicles import Vehicle, sample_traffic
+
+# Each part draws from a stream of its own, so that a change to one leaves the others as they were.
+_PARTS = (
+    "conditions", "camera", "alignment", "layout", "light", "surface", "roadside", "traffic", "structures", "sensor",
+    "paint", "sky", "shadows", "marks", "weather", "grain",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One scene before it is painted; `streams` holds the random numbers that painting itself draws, by part."""
+
+    conditions: Conditions
+    camera: Camera
+    alignment: Alignment
+    layout: Layout
+    light: Light
+    surface: Surface
+    roadside: Roadside
+    traffic: tuple[Vehicle, ...]
+    structures: tuple[Structure, ...]
+    tunnel: Tunnel | None
+    sensor: Sensor
+    streams: dict[str, np.random.Generator]
+
+    @property
+    def label_reach_m(self) -> float:
+        """How far a person could follow a line: to the air's limit, at night to the end of the lamps' light."""
+        dark = self.light.time == "night" and self.light.street_lamps == 0
+        return min(70.0 if dark else 220.0, 2.6 * self.light.haze_m)
+
+
+def sample_plan(seed: int, index: int, width: int, height: int, wanted: tuple[str, ...]) -> Plan:
+    """Return the plan of scene `index` of set `seed`; the same arguments give the same plan anywhere."""
+    children = np.random.SeedSequence([seed, index]).spawn(len(_PARTS))
+    streams = {part: np.random.default_rng(child) for part, child in zip(_PARTS, children, strict=True)}
+    shown = sample_conditions(streams["conditions"], wanted)
+    layout = sample_layout(streams["layout"], kind=shown.kind, worn="worn" in shown)
+    light = sample_light(streams["light"], shown.time, shown.weather)
+    tunnel = None
+    if "tunnel" in shown:
+        layout, tunnel = sample_tunnel(streams["structures"], layout)
+        light = tunnel.light(light)
+    dark = light.brightness < 0.4
+    return Plan(
+        conditions=shown,
+        camera=sample_camera(streams["camera"], width, height),
+        alignment=sample_alignment(streams["alignment"], curved="curve" in shown, urban=shown.kind == "urban"),
+        layout=layout,
+        light=light,
+        surface=sample_surface(streams["surface"], layout),
+        roadside=tunnel.sides() if tunnel else sample_roadside(streams["roadside"], layout),
+        traffic=sample_traffic(streams["traffic"], layout, occluded="occluded" in shown),
+        structures=() if tunnel else sample_structures(streams["structures"], layout, bridge="bridge" in shown),
+        tunnel=tunnel,
+        sensor=sample_sensor(streams["sensor"], dark=dark, scale=width / 640),
+        streams=streams,
+    )

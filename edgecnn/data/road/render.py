@@ -1,0 +1,102 @@
+"""From a plan to the picture that its camera takes: sky, ground, what stands on it, weather, lens."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.core.results import Frame
+from edgecnn.data.road import weather
+from edgecnn.data.road.ground import Ground, look
+from edgecnn.data.road.illumination import light_ground
+from edgecnn.data.road.lamps import light_lamps
+from edgecnn.data.road.marks import mark_pavement, paint_symbols
+from edgecnn.data.road.overhead import Structure, draw_structure
+from edgecnn.data.road.paint import paint_line
+from edgecnn.data.road.plan import Plan
+from edgecnn.data.road.sensor import take
+from edgecnn.data.road.shadows import cast_shadows
+from edgecnn.data.road.sky import paint_sky
+from edgecnn.data.road.surface import paint_surface
+from edgecnn.data.road.trees import Tree, set_tree
+from edgecnn.data.road.tunnel import paint_ceiling
+from edgecnn.data.road.vehicles import draw_vehicle
+from edgecnn.data.road.view import View, stand
+from edgecnn.data.road.walls import draw_wall
+
+# Seen beyond the frame on every side, so that a rolled camera finds a picture in its corners too.
+_MARGIN = 0.02
+
+
+def render(plan: Plan) -> Frame:
+    """Return the picture of `plan`, uint8 BGR [H, W, 3]."""
+    camera = plan.camera
+    margin = int(np.ceil(camera.width * _MARGIN))
+    view = stand(camera.canvas(margin), plan.alignment, plan.light)
+    ground = look(view.camera, plan.alignment)
+    picture = _backdrop(plan, view, ground)
+    _objects(plan, view, picture)
+    _weather(plan, view, ground, picture)
+    frame = cv2.warpAffine(
+        picture, camera.unrolled(margin), (camera.width, camera.height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    )
+    _windscreen(plan, frame)
+    return take(plan.streams["grain"], plan.sensor, np.asarray(frame, np.uint8))
+
+
+def _backdrop(plan: Plan, view: View, ground: Ground) -> Frame:
+    """Sky and ground."""
+    camera = view.camera
+    canvas = np.empty((camera.height, camera.width, 3), np.float32)
+    rows = min(ground.top + 2, camera.height)
+    canvas[:rows] = paint_sky(plan.streams["sky"], plan.light, camera.width, rows, camera.horizon_px)
+    if plan.tunnel:
+        paint_ceiling(plan.streams["sky"], plan.tunnel, camera, plan.alignment, plan.light, canvas)
+    canvas[ground.top :] = _ground(plan, view, ground)
+    return np.clip(canvas, 0, 255, out=canvas).astype(np.uint8)
+
+
+def _ground(plan: Plan, view: View, ground: Ground) -> NDArray[np.float32]:
+    streams, layout = plan.streams, plan.layout
+    albedo = paint_surface(streams["surface"], plan.surface, ground)
+    mark_pavement(streams["marks"], layout, ground, albedo)
+    for line in (*layout.others, *layout.lines):
+        paint_line(streams["paint"], line, ground, albedo)
+    paint_symbols(streams["marks"], layout, ground, albedo)
+    hard = "shadow" in plan.conditions
+    shade = cast_shadows(streams["shadows"], view, ground, layout, plan.traffic, hard=hard)
+    # The sky still lights a shadow, and the sky is blue.
+    albedo *= 1 - shade[..., None] * np.array([0.93, 1.0, 1.03], np.float32)
+    return light_ground(plan.light, ground, albedo)
+
+
+def _objects(plan: Plan, view: View, picture: Frame) -> None:
+    """Everything that stands on the ground: what is beside the road from outside in, then the rest from far to near."""
+    for wall in plan.roadside.walls:
+        draw_wall(view, wall, picture)
+    things = [*plan.roadside.trees, *plan.structures, *plan.traffic]
+    for thing in sorted(things, key=lambda thing: -thing.along):
+        if isinstance(thing, Structure):
+            draw_structure(plan.streams["structures"], view, thing, picture)
+        elif isinstance(thing, Tree):
+            set_tree(view, picture, thing)
+        else:
+            draw_vehicle(view, thing, picture)
+
+
+def _weather(plan: Plan, view: View, ground: Ground, picture: Frame) -> None:
+    rng, light = plan.streams["weather"], plan.light
+    if light.brightness < 0.4 and not plan.tunnel:
+        light_lamps(rng, view, picture, plan.layout, plan.traffic)
+    if light.weather == "rain" and not plan.tunnel:
+        weather.mirror(rng, picture, ground, view.camera.horizon_px, float(rng.uniform(0.15, 0.6)))
+        weather.rain(rng, light, picture)
+    if "glare" in plan.conditions:
+        weather.glare(rng, picture, view.camera.horizon_px)
+
+
+def _windscreen(plan: Plan, frame: Frame) -> None:
+    rng = plan.streams["weather"]
+    if rng.random() < 0.25:
+        weather.dirt(rng, plan.light, frame)
+    if rng.random() < 0.3:
+        weather.bonnet(rng, plan.light, frame)
