@@ -2,7 +2,6 @@
 
 import os
 import re
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import Literal, Protocol, final
 import cv2
 import numpy as np
 
-from edgecnn.core.errors import DataError, EdgecnnWarning
+from edgecnn.core.errors import DataError
 from edgecnn.core.results import Frame
 from edgecnn.data.sample import read_image
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp"})
 _CAMERA = re.compile(r"(?:camera:|/dev/video)(\d+)")
-_SILENT = 0
 
 Kind = Literal["pictures", "video", "camera"]
 
@@ -82,7 +80,7 @@ class Pictures:
 
 @final
 class Video:
-    """A video file. A header that promises more frames than can be decoded is an `EdgecnnWarning` at the end.
+    """A video file. One cut off ends early, with fewer frames than `count`; whoever needs all of them compares.
 
     Raises:
         DataError: the file holds no frame that can be decoded.
@@ -101,14 +99,9 @@ class Video:
         self.fps: float | None = fps if fps > 0 else None
 
     def __iter__(self) -> Iterator[tuple[str, Frame]]:
-        done = 0
         with _capture(str(self.path), cv2.CAP_FFMPEG) as capture:
-            while (frame := capture.read()[1]) is not None:
-                yield f"{self.path.name}#{done:06d}", np.asarray(frame, np.uint8)
-                done += 1
-        if self.count is not None and done < self.count:
-            message = f"{self.path}: {done} of the {self.count} frames its header claims could be read; is it cut off?"
-            warnings.warn(message, EdgecnnWarning, stacklevel=2)
+            for number, frame in enumerate(_read(capture)):
+                yield f"{self.path.name}#{number:06d}", frame
 
 
 @final
@@ -128,25 +121,31 @@ class Camera:
         self.fps: float | None = fps if fps > 0 else None
 
     def __iter__(self) -> Iterator[tuple[str, Frame]]:
-        done = 0
         with _capture(self.number, cv2.CAP_ANY) as capture:
-            while (frame := capture.read()[1]) is not None:
-                yield f"{self.name}#{done:06d}", np.asarray(frame, np.uint8)
-                done += 1
-        raise DataError(f"{self.name}: no frame after {done}; see that the camera is still connected and not in use")
+            for number, frame in enumerate(_read(capture)):
+                yield f"{self.name}#{number:06d}", frame
+        raise DataError(f"{self.name}: gives no more frames; see that the camera is still connected and not in use")
 
 
 @contextmanager
 def _capture(source: str | int, backend: int) -> Iterator[cv2.VideoCapture]:
     """Open and release a capture, with OpenCV and FFmpeg silent: what is wrong is said once, in our own words."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    level = cv2.getLogLevel()
-    cv2.setLogLevel(_SILENT)
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         capture = cv2.VideoCapture(source, backend)
     finally:
-        cv2.setLogLevel(level)
+        cv2.utils.logging.setLogLevel(level)
     try:
         yield capture
     finally:
         capture.release()
+
+
+def _read(capture: cv2.VideoCapture) -> Iterator[Frame]:
+    while True:
+        there, frame = capture.read()
+        if not there:
+            return
+        yield np.asarray(frame, np.uint8)
