@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from edgecnn.core.results import Frame
 from edgecnn.data.road.layout import Layout
-from edgecnn.data.road.vehicles import Vehicle
+from edgecnn.data.road.traffic import Vehicle
 from edgecnn.data.road.view import View
 
 Float32 = NDArray[np.float32]

@@ -8,7 +8,7 @@ from edgecnn.data.road.ground import Ground
 from edgecnn.data.road.layout import Layout
 from edgecnn.data.road.noise import TILE, fractal
 from edgecnn.data.road.paint import strip
-from edgecnn.data.road.vehicles import Vehicle
+from edgecnn.data.road.traffic import Vehicle
 from edgecnn.data.road.view import View
 
 Float32 = NDArray[np.float32]

@@ -89,8 +89,9 @@ def sample_body(rng: np.random.Generator) -> Body:
     return BODIES[int(rng.choice(len(BODIES), p=_RATES / _RATES.sum()))]
 
 
-def sample_paint(rng: np.random.Generator) -> tuple[float, float, float]:
-    """Return a BGR body colour as often as cars have it."""
+def sample_paint(rng: np.random.Generator, body: Body) -> tuple[float, float, float]:
+    """Return a BGR body colour as often as such vehicles have it: most vans, trucks and buses are white."""
     shares = np.array([share for _, share in _PAINTS])
-    paint = np.array(_PAINTS[int(rng.choice(len(_PAINTS), p=shares / shares.sum()))][0]) * rng.uniform(0.85, 1.12)
+    pick = 0 if body.box and rng.random() < 0.65 else int(rng.choice(len(_PAINTS), p=shares / shares.sum()))
+    paint = np.array(_PAINTS[pick][0]) * rng.uniform(0.85, 1.12)
     return float(paint[0]), float(paint[1]), float(paint[2])
