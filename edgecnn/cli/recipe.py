@@ -1,6 +1,7 @@
 """`edgecnn recipe schema|check`: what a recipe may say, and whether one says it."""
 
 import json
+from pathlib import Path
 
 import click
 
@@ -19,18 +20,18 @@ def schema() -> None:
 
 
 @command.command("check")
-@click.argument("recipe")
+@click.argument("recipe", type=click.Path(path_type=Path))
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Replace one value, as `run` does.")
 @click.option("--json", "as_json", is_flag=True, help="Print the recipe as read, every default filled in.")
-def check(recipe: str, overrides: tuple[str, ...], *, as_json: bool) -> None:
+def check(recipe: Path, overrides: tuple[str, ...], *, as_json: bool) -> None:
     """Read RECIPE (a file, or the name of one that ships with edgecnn) and say whether it holds."""
     import msgspec
 
     from edgecnn.cli.options import parse_overrides
-    from edgecnn.core import shared
     from edgecnn.core.recipe import load_recipe
+    from edgecnn.core.shared import recipe_path
 
-    path = shared.find("recipes", recipe)
+    path = recipe_path(recipe)
     read = load_recipe(path, parse_overrides(overrides))
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(read), indent=1))

@@ -45,8 +45,10 @@ def bootstrap(
     seed: int = 0,
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of `statistic` over `records` (Efron 1979), deterministic in `seed`."""
-    rng = np.random.default_rng(seed)
     n = len(records)
+    if n == 0:
+        raise ValueError("a bootstrap interval needs at least one record")
+    rng = np.random.default_rng(seed)
     values = [statistic([records[i] for i in rng.integers(0, n, n)]) for _ in range(resamples)]
     low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
@@ -56,6 +58,8 @@ def bootstrap_mean(
     values: NDArray[np.float64], *, confidence: float = 0.95, resamples: int = 2000, seed: int = 0
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of the mean of `values` [N]; the fast case of `bootstrap`."""
+    if len(values) == 0:
+        raise ValueError("a bootstrap interval needs at least one value")
     rng = np.random.default_rng(seed)
     means = np.array([values[rng.integers(0, len(values), len(values))].mean() for _ in range(resamples)])
     low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])

@@ -128,14 +128,21 @@ def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recip
     for key, kind, table, names in (
         ("task", "task", registry.TASKS, (recipe.task,)),
         ("targets", "target", registry.TARGETS, recipe.targets),
+        ("model.name", "model", registry.known("model"), (recipe.model.name,)),
+        ("data.train.format", "format", registry.known("format"), (recipe.data.train.format,)),
+        ("data.val.format", "format", registry.known("format"), (recipe.data.val.format,)),
     ):
         for name in names:
             if name not in table:
-                line = typed_yaml.line_of(path, (key,))
-                raise RecipeError(f"{path}:{line}: {key}: unknown {kind} '{name}'{registry.nearest(name, table)}")
+                where = f"--set {key}" if key in (overrides or {}) else _place(path, key)
+                raise RecipeError(f"{where}: unknown {kind} '{name}'{registry.nearest(name, table)}")
     if not recipe.targets:
         raise RecipeError(f"{path}: targets: name at least one of {', '.join(registry.TARGETS)}")
     return recipe
+
+
+def _place(path: Path, key: str) -> str:
+    return f"{path}:{typed_yaml.line_of(path, tuple(key.split('.')))}: {key}"
 
 
 def schema() -> dict[str, Any]:

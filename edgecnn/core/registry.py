@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from edgecnn.core.errors import InputError, MissingExtraError
 
+MOST_NAMES = 16
+
 
 class Entry(NamedTuple):
     """Where a thing lives (`package.module:attribute`) and the extra of edgecnn that brings what it imports."""
@@ -85,10 +87,16 @@ GROUPS = {
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ` (did you mean 'x'? known: ...)`, to end an error about an unknown name."""
+    """Return ` (did you mean 'x'? known: ...)`, to end an error about an unknown name.
+
+    Of a long list only the closest names are told.
+    """
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean '{close[0]}'? " if close else ""
+    if len(known) > MOST_NAMES:
+        closest = difflib.get_close_matches(name, known, n=MOST_NAMES, cutoff=0.0)
+        return f" ({hint}closest of {len(known)}: {', '.join(sorted(closest))})"
     return f" ({hint}known: {', '.join(known)})"
 
 
@@ -113,12 +121,16 @@ def import_entry(entry: Entry, what: str) -> Any:
     """Import `entry`; a package that is not installed becomes `MissingExtraError` with the command that brings it."""
     module, _, attribute = entry.path.partition(":")
     try:
-        return getattr(importlib.import_module(module), attribute)
+        found = importlib.import_module(module)
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "edgecnn":
             raise
         hint = f"pip install 'edgecnn[{entry.extra}]'" if entry.extra else f"pip install {error.name}"
         raise MissingExtraError(f"{what} needs the package '{error.name}', which is not installed: {hint}") from error
+    try:
+        return getattr(found, attribute)
+    except AttributeError as error:
+        raise InputError(f"{what} should be '{entry.path}', but that module has no '{attribute}'") from error
 
 
 def _plugins(kind: str) -> dict[str, Entry]:

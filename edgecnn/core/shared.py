@@ -42,3 +42,8 @@ def find(kind: Kind, name: str) -> Path:
     if name not in known:
         raise InputError(f"unknown {kind[:-1]} '{name}'{nearest(name, known)}")
     return folder(kind) / f"{name}.yaml"
+
+
+def recipe_path(recipe: Path) -> Path:
+    """Return the recipe file that `recipe` (a file, or the name of one that ships with edgecnn) stands for."""
+    return find("recipes", str(recipe))

@@ -11,11 +11,20 @@ import yaml
 from edgecnn.core.errors import RecipeError
 from edgecnn.core.registry import nearest
 
-MAX_BYTES = 1 << 20
-MAX_ALIASES = 50
+MAX_BYTES = 1 << 17
+MAX_NODES = 20_000
 
 T = TypeVar("T")
 Path_ = tuple[str | int, ...]
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader, with `1e-3` read as the number that YAML 1.2 says it is (PyYAML takes it for text)."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
 
 
 def load(path: Path, kind: type[T], overrides: Mapping[str, str] | None = None) -> T:
@@ -37,7 +46,8 @@ def load(path: Path, kind: type[T], overrides: Mapping[str, str] | None = None) 
             steps = (*steps, unknown[1])
             message = f"unknown key '{unknown[1]}'{nearest(unknown[1], _fields(kind, steps[:-1]))}"
         key = ".".join(map(str, steps))
-        raise RecipeError(f"{path}:{_line(node, steps)}: {key + ': ' if key else ''}{message}") from error
+        where = f"--set {key}" if _is_overridden(key, overrides or {}) else f"{path}:{_line(node, steps)}"
+        raise RecipeError(f"{where}: {key + ': ' if key and '--set' not in where else ''}{message}") from error
 
 
 def line_of(path: Path, steps: Path_) -> int:
@@ -48,15 +58,16 @@ def line_of(path: Path, steps: Path_) -> int:
 def _parse(path: Path) -> tuple[dict[str, Any], yaml.Node]:
     if not path.is_file():
         raise RecipeError(f"{path}: no such file")
-    data = path.read_bytes()
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise RecipeError(f"{path}: larger than {MAX_BYTES} bytes; that is no recipe")
     try:
-        text = data.decode()
-        if sum(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=yaml.SafeLoader)) > MAX_ALIASES:
-            raise RecipeError(f"{path}: more than {MAX_ALIASES} YAML aliases")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        tree = yaml.safe_load(text)
+        loader = _Loader(data.decode())
+        node = loader.get_single_node()
+        if node is not None:
+            _check_size(path, node)
+        tree = loader.construct_document(node) if node is not None else None
     except UnicodeDecodeError as error:
         raise RecipeError(f"{path}: not UTF-8 text") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
@@ -64,6 +75,38 @@ def _parse(path: Path) -> tuple[dict[str, Any], yaml.Node]:
     if node is None or not isinstance(tree, dict):
         raise RecipeError(f"{path}: must be a mapping of keys to values")
     return tree, node
+
+
+def _check_size(path: Path, root: yaml.Node) -> None:
+    """Refuse what aliases blow up or tie in a knot, and keys that are given twice (YAML would keep the last)."""
+    sizes: dict[int, int] = {}
+    open_nodes: set[int] = set()
+
+    def size(node: yaml.Node) -> int:
+        if id(node) in open_nodes:
+            raise RecipeError(f"{path}:{node.start_mark.line + 1}: an alias that holds itself")
+        if id(node) not in sizes:
+            open_nodes.add(id(node))
+            sizes[id(node)] = 1 + sum(size(below) for below in _below(path, node))
+            open_nodes.remove(id(node))
+        return sizes[id(node)]
+
+    if size(root) > MAX_NODES:
+        raise RecipeError(f"{path}: more than {MAX_NODES} values once its aliases are written out")
+
+
+def _below(path: Path, node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.SequenceNode):
+        return list(node.value)
+    if not isinstance(node, yaml.MappingNode):
+        return []
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode):
+            if key.value in seen:
+                raise RecipeError(f"{path}:{key.start_mark.line + 1}: the key '{key.value}' is given twice")
+            seen.add(key.value)
+    return [part for pair in node.value for part in pair]
 
 
 def _override(tree: dict[str, Any], key: str, text: str) -> None:
@@ -75,9 +118,13 @@ def _override(tree: dict[str, Any], key: str, text: str) -> None:
             raise RecipeError(f"--set {key}: '{name}' is a value, not a section")
         place = below
     try:
-        place[last] = yaml.safe_load(text)
+        place[last] = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with one more number form
     except yaml.YAMLError as error:
         raise RecipeError(f"--set {key}: '{text}' is not valid YAML") from error
+
+
+def _is_overridden(key: str, overrides: Mapping[str, str]) -> bool:
+    return any(key == given or key.startswith(f"{given}.") for given in overrides)
 
 
 def _steps(where: str) -> Path_:
