@@ -1,10 +1,6 @@
 """The one exception tree. A message is one line that says what to do; `exit_code` is what the command line returns."""
 
 
-class EdgecnnWarning(UserWarning):
-    """Something the user should know that does not stop the work."""
-
-
 class EdgecnnError(Exception):
     """Base of everything edgecnn raises on purpose."""
 

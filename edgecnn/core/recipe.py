@@ -66,6 +66,7 @@ class TrainSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     warmup_epochs: float = 1.0
     ema_decay: float = 0.998
     grad_clip: float = 5.0
+    mixed_precision: bool = True
     augment: bool = True
     workers: int = 2
     threads: int = 2

@@ -41,7 +41,7 @@ class EncodedSamples(Dataset[tuple[Tensor, dict[str, Tensor]]]):
 
 def normalised(image: Tensor, normalise: Any) -> Tensor:
     """Return uint8 [N, H, W, 3] BGR as normalised float32 [N, 3, H, W] in the network's own colour order."""
-    x = image.permute(0, 3, 1, 2).float() / 255
+    x = image.permute(0, 3, 1, 2).float() / 255  # channels stay last in memory, which convolutions like best
     if normalise.color == "rgb":
         x = x.flip(1)
     mean, std = (torch.tensor(v, device=x.device).view(1, 3, 1, 1) for v in (normalise.mean, normalise.std))

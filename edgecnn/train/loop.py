@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from edgecnn.core.evidence import Epoch
 from edgecnn.core.progress import Bar, bar
 from edgecnn.core.recipe import TrainSection
-from edgecnn.train.checkpoint import load_state, load_weights, save_state, save_weights
+from edgecnn.train.checkpoint import load_state, save_state, save_weights
 from edgecnn.train.dataset import EncodedSamples, normalised
 from edgecnn.train.schedule import average_into, learning_rate
 
@@ -54,7 +54,7 @@ class Training:
         """Train to the end, from the last checkpoint in `folder` if there is one; leave the best weights there."""
         torch.set_num_threads(self.settings.threads)
         device = pick_device(self.settings.device)
-        module = self.module.to(device)
+        module = self.module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         average = copy.deepcopy(module).eval().requires_grad_(requires_grad=False)
         optimizer = _optimizer(module, self.settings)
         progress = self._resume(module, average, optimizer)
@@ -114,8 +114,7 @@ class Training:
         for group in optimizer.param_groups:
             group["lr"] = rate
         targets = {name: value.to(device, non_blocking=True) for name, value in targets.items()}
-        # bfloat16 has float32's range, so no loss scaling is needed; GPUs without it train in float32.
-        half = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        half = self.settings.mixed_precision and has_bfloat16(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
             answer = module(normalised(image.to(device, non_blocking=True), module.normalise))
             terms = self.loss(dict(zip(self.output_names, answer, strict=True)), targets)
@@ -147,10 +146,15 @@ def pick_device(wanted: str) -> torch.device:
     return torch.device(name)
 
 
-def best_weights(folder: Path, module: nn.Module) -> nn.Module:
-    """Return `module` with the best averaged weights that a training left in `folder`, in evaluation mode."""
-    load_weights(folder / "best.safetensors", module)
-    return module.eval()
+def has_bfloat16(device: torch.device) -> bool:
+    """Return whether the device multiplies bfloat16 in hardware.
+
+    bfloat16 has float32's range, so mixed precision needs no loss scaling; hardware without it trains in float32.
+    """
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    found = getattr(torch.cpu, "get_capabilities", dict)()  # older torch can't tell
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def _batches(data: EncodedSamples, settings: TrainSection, seed: int) -> DataLoader[Any]:

@@ -72,7 +72,7 @@ class TrainStage:
             figure=task.figure,
             best_epoch=progress.best_epoch,
             curve=progress.curve,
-            versions={"torch": torch.__version__, "safetensors": safetensors.__version__},
+            versions={"torch": str(torch.__version__), "safetensors": str(safetensors.__version__)},
         )
         evidence.write(job.out / RESULT, result)
 
