@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn.core.errors import InputError
+
 Float32: TypeAlias = NDArray[np.float32]
 Frame: TypeAlias = NDArray[np.uint8]
 
@@ -83,3 +85,41 @@ class Detections:
 
 
 Result: TypeAlias = Lanes | Detections
+
+
+def result_from_json(tree: dict[str, Any]) -> Result:
+    """Return the result whose `to_json` form is `tree`; it tells by its keys which kind it is.
+
+    Raises:
+        InputError: neither the form of lanes nor that of detections.
+    """
+    try:
+        return _lanes(tree) if "lines" in tree else _detections(tree)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"not a result in JSON form: {type(error).__name__} {error}") from error
+
+
+def _lanes(tree: dict[str, Any]) -> Lanes:
+    lines = tree["lines"]
+    known = all(line["position"] is not None for line in lines)
+    scored = bool(lines) and all(line["score"] is not None for line in lines)
+    return Lanes(
+        tuple(np.array(line["points"], np.float32).reshape(-1, 2) for line in lines),
+        int(tree["width"]),
+        int(tree["height"]),
+        tuple(int(line["position"]) for line in lines) if known else (),
+        np.array([line["score"] for line in lines] if scored else [], np.float32),
+    )
+
+
+def _detections(tree: dict[str, Any]) -> Detections:
+    boxes = tree["boxes"]
+    names = tuple(dict.fromkeys(box["label"] for box in boxes if isinstance(box["label"], str)))
+    return Detections(
+        np.array([box["box"] for box in boxes], np.float32).reshape(-1, 4),
+        np.array([box["score"] for box in boxes], np.float32),
+        np.array([names.index(box["label"]) if names else box["label"] for box in boxes], np.int64),
+        int(tree["width"]),
+        int(tree["height"]),
+        names,
+    )
