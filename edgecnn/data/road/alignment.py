@@ -1,7 +1,7 @@
 """The road's course: a chain of clothoids in plan and of vertical curves in height, as road builders lay it out."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ class Alignment:
         along: metres along the road, float64 [N].
         x, y, z: the line in camera ground coordinates, metres; y is the height above the ground under the car.
         heading: radians to the right of the camera's axis.
+        table: x, y, z and 1 / cos(heading) side by side, float64 [N, 4], for `frame`.
     """
 
     along: Floats
@@ -28,12 +29,20 @@ class Alignment:
     y: Floats
     z: Floats
     heading: Floats
+    table: Floats
+
+    def frame(self, along: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return x, y, z of the line at `along`, and how many metres of x one metre across the road takes there."""
+        place = np.clip((along - self.along[0]) / _STEP_M, 0, len(self.along) - 1.001)
+        index = place.astype(np.int64)
+        part = (place - index)[..., None]
+        row = self.table[index] * (1 - part) + self.table[index + 1] * part
+        return row[..., 0], row[..., 1], row[..., 2], row[..., 3]
 
     def point(self, along: Floats, offset: Floats | float) -> tuple[Floats, Floats, Floats]:
-        """Return x, y, z of the point `offset` metres to the right of the line, measured across the camera's axis."""
-        heading = np.interp(along, self.along, self.heading)
-        x = np.interp(along, self.along, self.x) + offset / np.cos(heading)
-        return x, np.interp(along, self.along, self.y), np.interp(along, self.along, self.z)
+        """Return x, y, z of the point `offset` metres to the right of the line, across the road."""
+        x, y, z, stretch = self.frame(along)
+        return x + offset * stretch, y, z
 
     @property
     def turn_m(self) -> float:
@@ -72,7 +81,14 @@ def _integrate(along: Floats, curvature: Floats, vertical: Floats, heading_rad: 
     grade = np.clip(_from_car(np.cumsum(vertical) * _STEP_M, along), -0.07, 0.07)
     x = _from_car(np.cumsum(np.sin(heading)) * _STEP_M, along)
     z = _from_car(np.cumsum(np.cos(heading)) * _STEP_M, along)
-    return Alignment(along, x, _from_car(np.cumsum(grade) * _STEP_M, along), z, heading)
+    y = _from_car(np.cumsum(grade) * _STEP_M, along)
+    return Alignment(along, x, y, z, heading, np.stack([x, y, z, 1 / np.cos(heading)], axis=1))
+
+
+def flipped(alignment: Alignment) -> Alignment:
+    """Return the course with its heights turned upside down, as a ceiling sees it."""
+    table = alignment.table * np.array([1.0, -1.0, 1.0, 1.0])
+    return replace(alignment, y=-alignment.y, table=table)
 
 
 def _from_car(values: Floats, along: Floats) -> Floats:

@@ -41,26 +41,39 @@ class Ground:
         """Return the x in canvas pixels, float64 [R], of a line `offset` metres to the right of the reference line."""
         return np.asarray((offset - self.origin) / self.scale, np.float64)
 
-    def texture(self, tile: Float32, texel_m: float, texel_along_m: float, shift: tuple[float, float]) -> Float32:
+    def texture(
+        self, tile: Float32, texel_m: float, texel_along_m: float, shift: tuple[float, float], every: int = 1
+    ) -> Float32:
         """Sample `tile` in true perspective, float32 [R, W].
 
         Rows that cover more road than a texel average it, so their amplitude falls with the square root of the number
         of texels covered; a row sees far more length than width.
+
+        Args:
+            tile: float32 [512, 512], tileable.
+            texel_m: metres across the road that a texel covers.
+            texel_along_m: metres along the road that a texel covers.
+            shift: where the texture begins, in texels.
+            every: look up only every so many columns and interpolate between them; for textures coarser than pixels.
         """
-        columns = np.arange(self.across.shape[1], dtype=np.float32) + 0.5
+        width = self.across.shape[1]
+        columns = np.arange(0, width + every - 1, every, dtype=np.float32) + np.float32(every / 2)
         begin = self.origin / texel_m + shift[0]
-        begin -= np.floor((begin + self.scale * len(columns) / 2 / texel_m) / TILE) * TILE
+        begin -= np.floor((begin + self.scale * width / 2 / texel_m) / TILE) * TILE
         map_x = begin[:, None].astype(np.float32) + (self.scale / texel_m)[:, None].astype(np.float32) * columns
         rows = (self.along / texel_along_m + shift[1]) % TILE
-        map_y = np.broadcast_to(rows[:, None].astype(np.float32), map_x.shape)
-        field = cv2.remap(tile, map_x, np.ascontiguousarray(map_y), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        map_y = np.repeat(rows[:, None].astype(np.float32), len(columns), axis=1)
+        field = cv2.remap(tile, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
         covered = np.maximum(self.length / texel_along_m, 1) * np.maximum(self.scale / texel_m, 1)
-        return np.asarray(field * (covered**-0.5)[:, None].astype(np.float32), np.float32)
+        field *= (covered**-0.5)[:, None].astype(np.float32)
+        if every > 1:
+            field = cv2.resize(field, (len(columns) * every, len(rows)), interpolation=cv2.INTER_LINEAR)[:, :width]
+        return np.asarray(field, np.float32)
 
 
 def visible(camera: Camera, alignment: Alignment) -> tuple[Floats, Floats]:
     """Return (along, v) of the reference line's points that no nearer crest hides, v falling, before roll."""
-    along = NEAREST_M + (alignment.along[-1] - NEAREST_M) * np.linspace(0, 1, 1500) ** 2.5
+    along = NEAREST_M + (alignment.along[-1] - NEAREST_M) * np.linspace(0, 1, 800) ** 2.5
     x, y, z = alignment.point(along, 0.0)
     _, v, depth = camera.canvas(0).project(x, y, z)
     in_front = depth > 0.2
@@ -70,22 +83,21 @@ def visible(camera: Camera, alignment: Alignment) -> tuple[Floats, Floats]:
     return along[seen], v[seen]
 
 
-def look(camera: Camera, alignment: Alignment) -> Ground:
+def look(camera: Camera, alignment: Alignment, seen: tuple[Floats, Floats]) -> Ground:
     """Return the ground under `camera`, a camera without roll.
 
     Every point of a row lies at the same distance, because the road does not bank and the camera does not roll; a row's
-    place across the road is then an affine function of the column.
+    place across the road is then an affine function of the column. `seen` is what `visible` returns.
     """
-    along, v = visible(camera, alignment)
+    along, v = seen
     top = max(0, int(np.ceil(v[-1])))
     edges = np.arange(top, camera.height + 1, dtype=np.float64)
     middles = np.interp(edges[:-1] + 0.5, v[::-1], along[::-1])
     bounds = np.interp(edges, v[::-1], along[::-1])
-    x, y, z = alignment.point(middles, 0.0)
+    x, y, z, stretch = alignment.frame(middles)
     _, _, depth = camera.project(x, y, z)
-    cos = np.cos(np.interp(middles, alignment.along, alignment.heading))
-    scale = depth / camera.focal_px * cos
-    origin = -camera.centre_x_px * scale - x * cos
+    scale = depth / camera.focal_px / stretch
+    origin = -camera.centre_x_px * scale - x / stretch
     columns = np.arange(camera.width, dtype=np.float32) + 0.5
     across = scale[:, None].astype(np.float32) * columns + origin[:, None].astype(np.float32)
     return Ground(top, middles, np.maximum(bounds[:-1] - bounds[1:], 1e-3), depth, scale, origin, across)

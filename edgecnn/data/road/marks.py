@@ -4,10 +4,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn.data.road.coat import Coat
 from edgecnn.data.road.ground import Ground
 from edgecnn.data.road.layout import Layout
 from edgecnn.data.road.noise import TILE, fractal, wave
-from edgecnn.data.road.paint import COLORS, blend, strip
+from edgecnn.data.road.paint import COLORS, strip
 
 Floats = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -16,37 +17,37 @@ _TAR = (34.0, 33.0, 32.0)
 _GLYPH_M = 0.03
 
 
-def mark_pavement(rng: np.random.Generator, layout: Layout, ground: Ground, albedo: Float32) -> None:
-    """Draw seams, cracks, joints, patches and tyre marks into the albedo, under the paint."""
+def mark_pavement(rng: np.random.Generator, layout: Layout, ground: Ground, coat: Coat) -> None:
+    """Draw seams, cracks, joints, patches and tyre marks under the paint."""
     if rng.random() < 0.4:
-        _joints(rng, layout, ground, albedo)
+        _joints(rng, layout, ground, coat)
     if rng.random() < 0.3:
-        _patches(rng, layout, ground, albedo)
+        _patches(rng, layout, ground, coat)
     for bound in layout.lanes:
         if rng.random() < 0.35:
             seam = bound + rng.normal(0, 0.25)
             wander = 0.04 * _wander(rng, ground, 3.0)
-            _line(ground, albedo, seam + wander, float(rng.uniform(0.012, 0.06)), _TAR, rng.uniform(0.3, 0.95), rng)
+            _line(ground, coat, seam + wander, float(rng.uniform(0.012, 0.06)), _TAR, rng.uniform(0.3, 0.95), rng)
     for _ in range(int(rng.integers(0, 7)) if rng.random() < 0.45 else 0):
         at = rng.uniform(layout.left_m, layout.right_m) + 0.35 * _wander(rng, ground, 6.0)
         dark = _TAR if rng.random() < 0.7 else (170.0, 172.0, 172.0)
-        _line(ground, albedo, at, float(rng.uniform(0.008, 0.05)), dark, rng.uniform(0.3, 0.9), rng)
+        _line(ground, coat, at, float(rng.uniform(0.008, 0.05)), dark, rng.uniform(0.3, 0.9), rng)
     for _ in range(int(rng.integers(1, 4)) if rng.random() < 0.3 else 0):
         at = rng.uniform(layout.left_m, layout.right_m) + 0.25 * _wander(rng, ground, 60.0)
         for wheel in (0.0, 1.5):
-            _line(ground, albedo, at + wheel, float(rng.uniform(0.12, 0.25)), (30.0, 29.0, 28.0), rng.uniform(0.1, 0.45), rng)
+            _line(ground, coat, at + wheel, float(rng.uniform(0.12, 0.25)), (30.0, 29.0, 28.0), rng.uniform(0.1, 0.45), rng)
 
 
-def paint_symbols(rng: np.random.Generator, layout: Layout, ground: Ground, albedo: Float32) -> None:
+def paint_symbols(rng: np.random.Generator, layout: Layout, ground: Ground, coat: Coat) -> None:
     """Paint arrows, words, bars and gore stripes between the lines."""
     rate = {"freeway": 0.12, "rural": 0.14, "urban": 0.6}[layout.kind]
     if rng.random() < rate:
         for left, right in zip(layout.lanes[:-1], layout.lanes[1:], strict=True):
             if rng.random() < 0.6:
                 glyph = _glyph(int(rng.integers(6)))
-                _stamp(rng, ground, albedo, glyph, (left + right) / 2, float(rng.uniform(5, 45)), 2.4 * rng.uniform(0.8, 1.3))
+                _stamp(rng, ground, coat, glyph, (left + right) / 2, float(rng.uniform(5, 45)), 2.4 * rng.uniform(0.8, 1.3))
     if layout.kind == "urban" and rng.random() < 0.35:
-        _zebra(rng, layout, ground, albedo)
+        _zebra(rng, layout, ground, coat)
 
 
 def _wander(rng: np.random.Generator, ground: Ground, scale_m: float) -> Floats:
@@ -56,17 +57,17 @@ def _wander(rng: np.random.Generator, ground: Ground, scale_m: float) -> Floats:
 
 
 def _line(
-    ground: Ground, albedo: Float32, offset: Floats, width_m: float, color: tuple[float, ...], strength: float,
+    ground: Ground, coat: Coat, offset: Floats, width_m: float, color: tuple[float, ...], strength: float,
     rng: np.random.Generator,
 ) -> None:  # fmt: skip
     """A strip that begins and ends somewhere."""
     pixels = strip(ground, offset, width_m)
     begin, length = rng.uniform(-20, 40), rng.exponential(60)
     within = np.clip(ground.along - begin, 0, 1) * np.clip(begin + length - ground.along, 0, 1)
-    blend(albedo, pixels, pixels.cover * (within[pixels.rows] * strength).astype(np.float32), color)
+    coat.blend(pixels, pixels.cover * (within[pixels.rows] * strength).astype(np.float32), color)
 
 
-def _joints(rng: np.random.Generator, layout: Layout, ground: Ground, albedo: Float32) -> None:
+def _joints(rng: np.random.Generator, layout: Layout, ground: Ground, coat: Coat) -> None:
     """Transverse joints or sealed cracks across the lanes, regular or here and there."""
     regular = rng.random() < 0.4
     gap = float(rng.uniform(4, 7)) if regular else float(rng.uniform(8, 40))
@@ -85,10 +86,10 @@ def _joints(rng: np.random.Generator, layout: Layout, ground: Ground, albedo: Fl
         offset = ground.along[rows, None] - place - bend[None, :]
         length = ground.length[rows, None]
         cover = np.clip((wide / 2 - np.abs(offset)) / length + 0.5, 0, 1) * np.minimum(1, wide / length)
-        albedo[rows] *= (1 - (1 - tone) * cover.astype(np.float32) * across[rows])[..., None]
+        coat.tone[rows] *= 1 - (1 - tone) * cover.astype(np.float32) * across[rows]
 
 
-def _patches(rng: np.random.Generator, layout: Layout, ground: Ground, albedo: Float32) -> None:
+def _patches(rng: np.random.Generator, layout: Layout, ground: Ground, coat: Coat) -> None:
     """Rectangles of newer or older pavement."""
     for _ in range(int(rng.integers(1, 4))):
         begin, length = float(rng.uniform(2, 50)), float(rng.uniform(2, 25))
@@ -102,7 +103,7 @@ def _patches(rng: np.random.Generator, layout: Layout, ground: Ground, albedo: F
         across = ground.across[touched]
         cover = np.clip((across - left) / pixel + 0.5, 0, 1) * np.clip((left + wide - across) / pixel + 0.5, 0, 1)
         cover *= rows[touched, None].astype(np.float32)
-        albedo[touched] *= (1 + np.float32(rng.normal(-0.1, 0.17)) * cover)[..., None]
+        coat.tone[touched] *= 1 + np.float32(rng.normal(-0.1, 0.17)) * cover
 
 
 def _glyph(kind: int) -> Float32:
@@ -124,7 +125,7 @@ def _glyph(kind: int) -> Float32:
 
 
 def _stamp(
-    rng: np.random.Generator, ground: Ground, albedo: Float32, glyph: Float32, offset: float, along: float, wide_m: float
+    rng: np.random.Generator, ground: Ground, coat: Coat, glyph: Float32, offset: float, along: float, wide_m: float
 ) -> None:
     """Lay a symbol on the road in true perspective, worn."""
     long_m = wide_m * glyph.shape[0] / glyph.shape[1] * rng.uniform(0.8, 1.3)
@@ -135,12 +136,10 @@ def _stamp(
     down = (1 - (ground.along[rows, None] - along) / long_m) * glyph.shape[0]
     map_y = np.broadcast_to(down.astype(np.float32), map_x.shape)
     cover = cv2.remap(glyph, map_x.astype(np.float32), np.ascontiguousarray(map_y), cv2.INTER_LINEAR)
-    share = (cover * np.float32(rng.uniform(0.35, 0.9)))[..., None]
-    area = albedo[rows]
-    albedo[rows] = area + share * (np.array(COLORS["white"], np.float32) - area)
+    coat.blend_rows(rows, cover * np.float32(rng.uniform(0.35, 0.9)), COLORS["white"])
 
 
-def _zebra(rng: np.random.Generator, layout: Layout, ground: Ground, albedo: Float32) -> None:
+def _zebra(rng: np.random.Generator, layout: Layout, ground: Ground, coat: Coat) -> None:
     """A pedestrian crossing or a stop bar."""
     begin = float(rng.uniform(6, 40))
     deep = float(rng.uniform(2.5, 4)) if rng.random() < 0.6 else 0.4
@@ -152,5 +151,4 @@ def _zebra(rng: np.random.Generator, layout: Layout, ground: Ground, albedo: Flo
     inside = (across > layout.lanes[0]) & (across < layout.lanes[-1])
     bars = ((across % 1.0) < 0.5) | (deep < 1)
     cover = (inside & bars) * rows[touched, None] * rng.uniform(0.5, 0.95)
-    area = albedo[touched]
-    albedo[touched] = area + cover[..., None].astype(np.float32) * (np.array(COLORS["white"], np.float32) - area)
+    coat.blend_rows(touched, cover.astype(np.float32), COLORS["white"])

@@ -121,6 +121,10 @@ def _board(rng: np.random.Generator, view: View, target: Frame, item: Structure,
     _panel(view, target, near, (at, at + item.size_m), (low, low + tall), light, 0.75)
     rim = 0.03 * item.size_m
     _panel(view, target, near, (at + rim, at + item.size_m - rim), (low + rim, low + tall - rim), item.color, 0.85)
+    _, _, depth = view.project(np.array([near]), at, low)
+    if item.size_m * view.camera.focal_px / float(depth[0]) < 30:
+        # Too far off for its letters to be told apart.
+        return
     for row in range(2):
         base, begin = low + tall * (0.2 + 0.38 * row), at + item.size_m * 0.12
         for _ in range(int(rng.integers(3, 8))):

@@ -1,28 +1,17 @@
 """Everything that runs along the road as a narrow strip: painted lines, seams, cracks, with exact pixel coverage."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn.data.road.coat import Coat, Strip
 from edgecnn.data.road.ground import Ground
 from edgecnn.data.road.layout import Line
 from edgecnn.data.road.noise import TILE, fractal
 
 Floats = NDArray[np.float64]
 Float32 = NDArray[np.float32]
-Ints = NDArray[np.int64]
 
 COLORS = {"white": (226.0, 228.0, 226.0), "yellow": (48.0, 158.0, 214.0)}
-
-
-@dataclass(frozen=True, slots=True)
-class Strip:
-    """Pixels of a strip: rows (from the ground's top) and columns int64 [P], and the covered share float32 [P]."""
-
-    rows: Ints
-    columns: Ints
-    cover: Float32
 
 
 def strip(ground: Ground, offset: Floats | float, width_m: float) -> Strip:
@@ -58,26 +47,19 @@ def dashes(ground: Ground, dash_m: float, gap_m: float, phase_m: float) -> Float
     return np.asarray((laid(begin + ground.length) - laid(begin)) / ground.length, np.float64)
 
 
-def blend(albedo: Float32, pixels: Strip, share: Float32, color: tuple[float, ...] | Float32) -> None:
-    """Cover `share` of the albedo at the strip's pixels with a colour, in place."""
-    alpha = share[:, None]
-    under = albedo[pixels.rows, pixels.columns]
-    albedo[pixels.rows, pixels.columns] = under + alpha * (np.asarray(color, np.float32) - under)
-
-
-def paint_line(rng: np.random.Generator, line: Line, ground: Ground, albedo: Float32) -> None:
-    """Paint one lane line into the albedo, worn as it says."""
+def paint_line(rng: np.random.Generator, line: Line, ground: Ground, coat: Coat) -> None:
+    """Paint one lane line worn as it says."""
     color = np.array(COLORS[line.paint], np.float32) * np.float32(rng.uniform(0.86, 1.06) * (1 - 0.25 * line.wear))
     middle = line.offset(ground.along)
     for shift, width_m, along in _strokes(line, ground):
         pixels = strip(ground, middle + shift, width_m)
         if len(pixels.rows):
             share = pixels.cover * along[pixels.rows].astype(np.float32)
-            blend(albedo, pixels, share * _kept(rng, line, ground, pixels), color)
+            coat.blend(pixels, share * _kept(rng, line, ground, pixels), color)
     if line.reflectors:
         spot = dashes(ground, 0.1, line.dash_m + line.gap_m - 0.1, line.phase_m - line.dash_m - line.gap_m / 2)
         pixels = strip(ground, middle, 0.11)
-        blend(albedo, pixels, pixels.cover * spot[pixels.rows].astype(np.float32), (235.0, 238.0, 240.0))
+        coat.blend(pixels, pixels.cover * spot[pixels.rows].astype(np.float32), (235.0, 238.0, 240.0))
 
 
 def _strokes(line: Line, ground: Ground) -> list[tuple[float, float, Floats]]:

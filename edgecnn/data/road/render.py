@@ -2,7 +2,6 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edgecnn.core.results import Frame
 from edgecnn.data.road import weather
@@ -32,7 +31,7 @@ def render(plan: Plan) -> Frame:
     camera = plan.camera
     margin = int(np.ceil(camera.width * _MARGIN))
     view = stand(camera.canvas(margin), plan.alignment, plan.light)
-    ground = look(view.camera, plan.alignment)
+    ground = look(view.camera, plan.alignment, (view.crest_along, view.crest_row))
     picture = _backdrop(plan, view, ground)
     _objects(plan, view, picture)
     _weather(plan, view, ground, picture)
@@ -46,27 +45,25 @@ def render(plan: Plan) -> Frame:
 def _backdrop(plan: Plan, view: View, ground: Ground) -> Frame:
     """Sky and ground."""
     camera = view.camera
-    canvas = np.empty((camera.height, camera.width, 3), np.float32)
+    canvas = np.empty((camera.height, camera.width, 3), np.uint8)
     rows = min(ground.top + 2, camera.height)
     canvas[:rows] = paint_sky(plan.streams["sky"], plan.light, camera.width, rows, camera.horizon_px)
     if plan.tunnel:
         paint_ceiling(plan.streams["sky"], plan.tunnel, camera, plan.alignment, plan.light, canvas)
     canvas[ground.top :] = _ground(plan, view, ground)
-    return np.clip(canvas, 0, 255, out=canvas).astype(np.uint8)
+    return canvas
 
 
-def _ground(plan: Plan, view: View, ground: Ground) -> NDArray[np.float32]:
+def _ground(plan: Plan, view: View, ground: Ground) -> Frame:
     streams, layout = plan.streams, plan.layout
-    albedo = paint_surface(streams["surface"], plan.surface, ground)
-    mark_pavement(streams["marks"], layout, ground, albedo)
+    coat = paint_surface(streams["surface"], plan.surface, ground)
+    mark_pavement(streams["marks"], layout, ground, coat)
     for line in (*layout.others, *layout.lines):
-        paint_line(streams["paint"], line, ground, albedo)
-    paint_symbols(streams["marks"], layout, ground, albedo)
+        paint_line(streams["paint"], line, ground, coat)
+    paint_symbols(streams["marks"], layout, ground, coat)
     hard = "shadow" in plan.conditions
     shade = cast_shadows(streams["shadows"], view, ground, layout, plan.traffic, hard=hard)
-    # The sky still lights a shadow, and the sky is blue.
-    albedo *= 1 - shade[..., None] * np.array([0.93, 1.0, 1.03], np.float32)
-    return light_ground(plan.light, ground, albedo)
+    return light_ground(plan.light, ground, coat, shade)
 
 
 def _objects(plan: Plan, view: View, picture: Frame) -> None:

@@ -4,14 +4,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn.core.results import Frame
 from edgecnn.data.road.light import Light
 from edgecnn.data.road.noise import TILE, fractal, wave
 
 Float32 = NDArray[np.float32]
 
 
-def paint_sky(rng: np.random.Generator, light: Light, width: int, height: int, horizon: float) -> Float32:
-    """Return the backdrop down to `height` rows as BGR float32 [height, width, 3]; `horizon` is the level row."""
+def paint_sky(rng: np.random.Generator, light: Light, width: int, height: int, horizon: float) -> Frame:
+    """Return the backdrop down to `height` rows as uint8 BGR [height, width, 3]; `horizon` is the level row."""
     # Nothing up here has an edge finer than two pixels, so it is painted at half the size.
     half_h, half_w = (height + 1) // 2, (width + 1) // 2
     level = max(horizon / 2, 1.0)
@@ -25,6 +26,7 @@ def paint_sky(rng: np.random.Generator, light: Light, width: int, height: int, h
     for distance in (500.0, 220.0):
         if rng.random() < 0.75:
             _trees(rng, light, image, level, rng.uniform(3, 20) * half_w / 320 * (300 / distance) ** 0.3, distance)
+    image = np.clip(image, 0, 255, out=image).astype(np.uint8)
     return cv2.resize(image, (2 * half_w, 2 * half_h), interpolation=cv2.INTER_LINEAR)[:height, :width]
 
 

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn.core.results import Frame
+from edgecnn.data.road.coat import Coat
 from edgecnn.data.road.ground import Ground
 from edgecnn.data.road.layout import Layout
 from edgecnn.data.road.noise import TILE, fractal, wave
@@ -21,13 +23,13 @@ class Surface:
     """Albedo across the road.
 
     Attributes:
-        table: float32 [N, 4]: BGR in 0..255 and the strength of the texture, from -60 m to 60 m every 2.5 cm.
+        table: uint8 [N, 4]: BGR and 64 times the strength of the texture, from -60 m to 60 m every 2.5 cm.
         seam_m: along the road, where a second pavement begins; infinite for none.
         beyond: the second pavement's table.
     """
 
-    table: Float32
-    beyond: Float32
+    table: Frame
+    beyond: Frame
     seam_m: float
     mottle: float
     grain: float
@@ -52,22 +54,26 @@ def sample_surface(rng: np.random.Generator, layout: Layout) -> Surface:
     )
 
 
-def paint_surface(rng: np.random.Generator, surface: Surface, ground: Ground) -> Float32:
-    """Return the ground's albedo as BGR float32 [R, W, 3]."""
+def paint_surface(rng: np.random.Generator, surface: Surface, ground: Ground) -> Coat:
+    """Return the bare ground."""
     shift = (float(rng.uniform(0, TILE)), float(rng.uniform(0, TILE)))
     variant = int(rng.integers(3))
-    coarse = ground.texture(fractal(variant, 1.25, 4.0), 0.12, 0.35, shift)
+    coarse = ground.texture(fractal(variant, 1.25, 4.0), 0.12, 0.35, shift, every=2)
     across = ground.across + _ragged(surface, ground, coarse)
     index = ((across + _REACH_M) * (1 / _STEP_M)).astype(np.int32)
     np.clip(index, 0, len(surface.table) - 1, out=index)
     split = int(np.searchsorted(-ground.along, -surface.seam_m))
-    albedo = np.empty((*index.shape, 4), np.float32)
-    np.take(surface.beyond, index[:split], axis=0, out=albedo[:split])
-    np.take(surface.table, index[split:], axis=0, out=albedo[split:])
+    # Four bytes are one word to the lookup.
+    words = np.empty(index.shape, np.uint32)
+    np.take(surface.beyond.view(np.uint32)[:, 0], index[:split], out=words[:split])
+    np.take(surface.table.view(np.uint32)[:, 0], index[split:], out=words[split:])
+    albedo = words.view(np.uint8).reshape(*index.shape, 4)
     fine = ground.texture(fractal(3 + variant, 0.45), 0.018, 0.03, shift[::-1])
-    wide = ground.texture(fractal(6 + variant, 1.1, 8.0), 0.5, 1.6, shift)
-    texture = 1 + albedo[..., 3] * (surface.grain * fine + surface.mottle * (coarse + 0.6 * wide))
-    return np.asarray(albedo[..., :3] * np.maximum(texture, 0.15)[..., None], np.float32)
+    wide = ground.texture(fractal(6 + variant, 1.1, 8.0), 0.5, 1.6, shift, every=4)
+    fine *= np.float32(surface.grain / 64)
+    fine += np.float32(surface.mottle / 64) * coarse + np.float32(0.6 * surface.mottle / 64) * wide
+    tone = 1 + albedo[..., 3] * fine
+    return Coat(albedo, np.maximum(tone, np.float32(0.15), out=tone))
 
 
 def _ragged(surface: Surface, ground: Ground, coarse: Float32) -> Float32:
@@ -89,7 +95,7 @@ def _verges(rng: np.random.Generator) -> list[tuple[NDArray[np.float64], float]]
     return [(soft, 1.6), (verge, 2.6), (land, 2.4)]
 
 
-def _table(rng: np.random.Generator, layout: Layout, verges: list[tuple[NDArray[np.float64], float]]) -> Float32:
+def _table(rng: np.random.Generator, layout: Layout, verges: list[tuple[NDArray[np.float64], float]]) -> Frame:
     at = np.arange(-_REACH_M, _REACH_M, _STEP_M)
     table = np.empty((len(at), 4))
     soft_m = rng.uniform(0.0, 1.6, 2)
@@ -99,7 +105,8 @@ def _table(rng: np.random.Generator, layout: Layout, verges: list[tuple[NDArray[
     _pave(rng, table, at, layout.left_m, layout.right_m, layout.lanes)
     if layout.opposite:
         _pave(rng, table, at, *layout.opposite, (layout.opposite[0] + 1, layout.opposite[1] - 1))
-    return cv2.GaussianBlur(table.astype(np.float32), (1, 5), 0.9)
+    table[:, 3] *= 64
+    return np.asarray(np.clip(cv2.GaussianBlur(table, (1, 5), 0.9), 0, 255).astype(np.uint8))
 
 
 def _pave(

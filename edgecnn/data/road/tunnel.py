@@ -3,21 +3,20 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgecnn.core.results import Frame
 from edgecnn.data.road import wall_textures
-from edgecnn.data.road.alignment import Alignment
+from edgecnn.data.road.alignment import Alignment, flipped
 from edgecnn.data.road.camera import Camera
-from edgecnn.data.road.ground import look
+from edgecnn.data.road.coat import Coat
+from edgecnn.data.road.ground import look, visible
 from edgecnn.data.road.illumination import light_ground
 from edgecnn.data.road.layout import Layout
 from edgecnn.data.road.light import Light
 from edgecnn.data.road.noise import fractal
-from edgecnn.data.road.paint import blend, dashes, strip
+from edgecnn.data.road.paint import dashes, strip
 from edgecnn.data.road.roadside import Roadside
 from edgecnn.data.road.walls import Wall
-
-Float32 = NDArray[np.float32]
 
 _WARM = np.array([0.5, 0.82, 1.15], np.float32)
 _COOL = np.array([1.0, 1.0, 0.96], np.float32)
@@ -69,7 +68,7 @@ def sample_tunnel(rng: np.random.Generator, layout: Layout) -> tuple[Layout, Tun
 
 
 def paint_ceiling(
-    rng: np.random.Generator, tunnel: Tunnel, camera: Camera, alignment: Alignment, light: Light, canvas: Float32
+    rng: np.random.Generator, tunnel: Tunnel, camera: Camera, alignment: Alignment, light: Light, canvas: Frame
 ) -> None:
     """Paint the ceiling over the sky of `canvas`, in place: a road seen from below, so it is looked up as one."""
     upside_down = replace(
@@ -78,17 +77,20 @@ def paint_ceiling(
         pitch_rad=-camera.pitch_rad,
         centre_y_px=camera.height - camera.centre_y_px,
     )
-    ceiling = look(upside_down, replace(alignment, y=-alignment.y))
+    above = flipped(alignment)
+    ceiling = look(upside_down, above, visible(upside_down, above))
     rows = int(np.searchsorted(-ceiling.along, -tunnel.length_m))
     mottle = ceiling.texture(fractal(int(rng.integers(6)), 1.0), 0.05, 0.1, (0.0, 0.0))
-    albedo = (np.float32(95) * (1 + 0.1 * mottle[..., None])) * np.ones(3, np.float32)
-    lit = light_ground(replace(light, headlights=0.0), ceiling, albedo)
-    lamps = (250.0, 252.0, 252.0) if not tunnel.warm else (170.0, 225.0, 255.0)
+    coat = Coat(np.full((*mottle.shape, 4), 95, np.uint8), 1 + np.float32(0.1) * mottle)
+    # A lamp looks as bright as the sensor can show, whatever light falls on it.
+    lamps = np.array([250.0, 252.0, 252.0] if not tunnel.warm else [170.0, 225.0, 255.0], np.float32)
     middle = (tunnel.left_m + tunnel.right_m) / 2
     for side in (-0.28, 0.28) if rng.random() < 0.7 else (0.0,):
         pixels = strip(ceiling, middle + side * (tunnel.right_m - tunnel.left_m), 0.3)
         on = dashes(ceiling, 1.3, tunnel.step_m, 0.0)[pixels.rows].astype(np.float32)
-        blend(lit, pixels, pixels.cover * on, lamps)
+        coat.blend(pixels, pixels.cover * on, lamps)
+        coat.tone[pixels.rows, pixels.columns] += pixels.cover * on / np.float32(light.brightness)
+    lit = light_ground(replace(light, headlights=0.0), ceiling, coat)
     first = ceiling.top + rows
     band = lit[rows:][::-1]
     canvas[: camera.height - first] = band[: camera.height - first]

@@ -88,13 +88,14 @@ def _fill(view: View, wall: Wall, picture: Frame, first: int, columns: tuple[Flo
     looked = cv2.remap(
         wall.texture, np.ascontiguousarray(map_x, np.float32), map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
     )
-    cover = np.clip(rows - head + 0.5, 0, 1) * np.clip(foot - rows + 0.5, 0, 1)
-    share = (cover * looked[..., 3])[..., None]
+    share = np.minimum(rows - head + 0.5, foot - rows + 0.5)
+    np.clip(share, 0, 1, out=share)
+    planes = cv2.split(looked)
+    share *= planes[3]
     lamps = np.float32(view.light.headlights * 0.7) * np.exp(-((depth / 38) ** 2))
-    bright = view.light.ambient * np.float32(wall.facing) + lamps[:, None]
-    seen = np.exp(-depth / np.float32(view.light.haze_m))[:, None]
-    color = looked[..., :3] * (bright * seen) + view.light.haze * (1 - seen)
+    seen = np.exp(-depth / np.float32(view.light.haze_m))
+    for plane, ambient, haze in zip(planes, view.light.ambient, view.light.haze, strict=False):
+        plane *= (ambient * np.float32(wall.facing) + lamps) * seen
+        plane += haze * (1 - seen)
     area = picture[top:bottom, first : first + len(foot)]
-    mixed = area + share * (color - area)
-    np.clip(mixed, 0, 255, out=mixed)
-    area[...] = mixed
+    area[...] = cv2.blendLinear(cv2.convertScaleAbs(cv2.merge(planes[:3])), area.copy(), share, 1 - share)

@@ -65,8 +65,9 @@ def dirt(rng: np.random.Generator, light: Light, picture: Frame) -> None:
     tile = fractal(int(rng.integers(10, 13)), 1.55)
     x, y = int(rng.integers(TILE // 2)), int(rng.integers(TILE // 2))
     field = cv2.resize(tile[y : y + TILE // 2, x : x + TILE // 2], (width, height), interpolation=cv2.INTER_LINEAR)
-    share = np.clip((field - 0.4) * rng.uniform(0.03, 0.16), 0, 0.3)[..., None].astype(np.float32)
-    picture[...] = picture + share * (light.sky_low * np.float32(0.8) - picture)
+    share = np.clip((field - 0.4) * rng.uniform(0.03, 0.16), 0, 0.3).astype(np.float32)
+    veil = np.full(picture.shape, np.clip(light.sky_low * 0.8, 0, 255), np.uint8)
+    picture[...] = cv2.blendLinear(veil, picture, share, 1 - share)
 
 
 def bonnet(rng: np.random.Generator, light: Light, picture: Frame) -> None:
