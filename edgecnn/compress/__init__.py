@@ -1,0 +1,1 @@
+"""Smaller and faster: quantization here, pruning later."""
