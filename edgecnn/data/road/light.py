@@ -56,14 +56,19 @@ def sample_light(rng: np.random.Generator, time: str, weather: str) -> Light:
     """Return the light of one scene at this time and in this weather."""
     if time == "night":
         return _night(rng, weather)
-    tint = np.float32(1) + rng.normal(0, 0.03, 3).astype(np.float32)
+    tint = np.float32(1) + rng.normal(0, 0.015, 3).astype(np.float32)
     if time == "dusk":
         strength = rng.uniform(0.3, 0.62)
-        top, low = _color(120, 85, 62) * strength * 1.5, _color(125, 165, 225) * (0.45 + strength * 0.8)
+        # From red at the end of a clear day to plain grey-blue.
+        red = np.float32(rng.beta(1.2, 1.6))
+        top = _color(120, 88, 64) * strength * 1.5
+        low = (_color(120, 160, 222) * red + _color(195, 180, 170) * (1 - red)) * (0.45 + strength * 0.8)
         ambient = _color(1.02, 0.96, 1.02) * strength * tint
     elif weather == "clear":
-        top = _color(rng.uniform(165, 225), rng.uniform(118, 165), rng.uniform(60, 115))
-        low = _color(rng.uniform(215, 240), rng.uniform(195, 225), rng.uniform(165, 215))
+        # Blue falls to green to red by nearly one ratio, the deeper the cleaner the air.
+        deep = rng.uniform(0.0, 1.0)
+        top = _color(205, 168 - 32 * deep, 128 - 62 * deep) * rng.uniform(0.82, 1.1)
+        low = _color(232, 220 - 12 * deep, 204 - 32 * deep) * rng.uniform(0.92, 1.06)
         strength = rng.uniform(0.9, 1.12)
         ambient = _color(0.97, 1.0, 1.02) * strength * tint
     else:

@@ -1,5 +1,7 @@
 """From a plan to the picture that its camera takes: sky, ground, what stands on it, weather, lens."""
 
+import math
+
 import cv2
 import numpy as np
 
@@ -16,14 +18,17 @@ from edgecnn.data.road.sensor import take
 from edgecnn.data.road.shadows import cast_shadows
 from edgecnn.data.road.sky import paint_sky
 from edgecnn.data.road.surface import paint_surface
+from edgecnn.data.road.traffic import Vehicle
 from edgecnn.data.road.trees import Tree, set_tree
 from edgecnn.data.road.tunnel import paint_ceiling
 from edgecnn.data.road.vehicles import draw_vehicle
 from edgecnn.data.road.view import View, stand
-from edgecnn.data.road.walls import draw_wall
+from edgecnn.data.road.walls import draw_wall, sight_m
 
 # Seen beyond the frame on every side, so that a rolled camera finds a picture in its corners too.
 _MARGIN = 0.02
+# Walls higher than this can't be looked over.
+_HIDING_M = 2.2
 
 
 def render(plan: Plan) -> Frame:
@@ -67,10 +72,23 @@ def _ground(plan: Plan, view: View, ground: Ground) -> Frame:
 
 
 def _objects(plan: Plan, view: View, picture: Frame) -> None:
-    """Everything that stands on the ground: what is beside the road from outside in, then the rest from far to near."""
-    for wall in plan.roadside.walls:
+    """Everything that stands on the ground, from outside in: what is behind a wall first, then the wall."""
+    pending: list[Tree | Structure | Vehicle] = [*plan.roadside.trees, *plan.structures, *plan.traffic]
+    for wall in sorted(plan.roadside.walls, key=lambda wall: -abs(wall.offset_m)):
+        side = math.copysign(1.0, wall.offset_m)
+        behind = [thing for thing in pending if thing.offset * side > abs(wall.offset_m)]
+        pending = [thing for thing in pending if thing.offset * side <= abs(wall.offset_m)]
+        _draw(plan, view, behind, picture)
         draw_wall(view, wall, picture)
-    things = [*plan.roadside.trees, *plan.structures, *plan.traffic]
+        if wall.height.max() > _HIDING_M:
+            # In a bend a high wall hides what is round the corner.
+            sight = sight_m(view, wall)
+            pending = [thing for thing in pending if thing.along < sight]
+    _draw(plan, view, pending, picture)
+
+
+def _draw(plan: Plan, view: View, things: list[Tree | Structure | Vehicle], picture: Frame) -> None:
+    """Draw things from far to near."""
     for thing in sorted(things, key=lambda thing: -thing.along):
         if isinstance(thing, Structure):
             draw_structure(plan.streams["structures"], view, thing, picture)

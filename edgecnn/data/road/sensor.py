@@ -36,15 +36,15 @@ class Sensor:
 
 def sample_sensor(rng: np.random.Generator, *, dark: bool, scale: float) -> Sensor:
     """Return a random camera; `dark` scenes need more gain and show more noise. `scale` is width / 640."""
-    cast = rng.normal(0, 0.035)
-    gain = np.array([1 + cast, 1 + rng.normal(0, 0.012), 1 - cast]) * np.exp(rng.normal(0, 0.14))
+    cast = float(np.clip(rng.normal(0, 0.03), -0.07, 0.07))
+    gain = np.array([1 + cast, 1 + rng.normal(0, 0.008), 1 - cast]) * np.exp(rng.normal(0, 0.13))
     return Sensor(
         blur_px=float(max(0.0, rng.normal(0.45, 0.3)) * scale),
         motion_px=int(rng.integers(3, 6)) if rng.random() < 0.08 else 0,
         gain=gain.astype(np.float32),
         gamma=float(np.exp(rng.normal(0, 0.12))),
         black=float(max(0.0, rng.normal(4, 6))),
-        noise=float(rng.gamma(2.0, 1.1) * (2.2 if dark else 1.0)),
+        noise=float(rng.gamma(1.8, 1.0) * (2.2 if dark else 1.0)),
         grain_px=float(rng.choice([0.0, 0.6, 1.0])),
         quality=int(rng.integers(55, 96)) if rng.random() < 0.6 else 0,
     )

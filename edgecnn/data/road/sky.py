@@ -32,7 +32,7 @@ def paint_sky(rng: np.random.Generator, light: Light, width: int, height: int, h
 
 def _clouds(rng: np.random.Generator, light: Light, image: Float32, level: float) -> None:
     cover = {"clear": rng.uniform(-1.0, 0.9), "overcast": rng.uniform(0.5, 2.0)}.get(light.weather, rng.uniform(0, 1.5))
-    if light.time == "night" or cover < -0.4:
+    if light.time == "night" or light.weather == "fog" or cover < -0.4:
         return
     height, width = image.shape[:2]
     away = level / np.maximum(level - np.arange(height, dtype=np.float32) + 4, 4)
@@ -53,9 +53,9 @@ def _ridge(rng: np.random.Generator, light: Light, image: Float32, level: float,
     height, width = image.shape[:2]
     top = level - size * (0.9 + 0.5 * wave(rng, width, 1.7))
     color = [(66, 80, 62), (110, 145, 165), (75, 95, 88)][int(rng.integers(3))]
-    lit = light.through_air(np.array(color, np.float32) * light.ambient, away_m * rng.uniform(0.1, 0.35))
+    lit = light.through_air(np.array(color, np.float32) * light.ambient, away_m * (rng.uniform(0.1, 0.35) if light.weather == "clear" else 1.0))
     field = _patch(rng, 1.0, height, width) * np.float32(0.05)
-    _fill(image, top, lit, field)
+    _fill(image, top, lit, field * np.float32(np.exp(-away_m * 0.35 / light.haze_m)))
 
 
 def _trees(rng: np.random.Generator, light: Light, image: Float32, level: float, size: float, away_m: float) -> None:
@@ -65,7 +65,9 @@ def _trees(rng: np.random.Generator, light: Light, image: Float32, level: float,
     top = level - size * crowns
     color = np.array([42, 62, 52], np.float32) * np.float32(rng.uniform(0.6, 1.25))
     lit = light.through_air(color * light.ambient, away_m)
-    _fill(image, top, lit, _patch(rng, 0.75, height, width) * np.float32(0.3))
+    # The air that hides a thing hides its texture with it.
+    seen = np.float32(0.3 * np.exp(-away_m / light.haze_m))
+    _fill(image, top, lit, _patch(rng, 0.75, height, width) * seen)
 
 
 def _patch(rng: np.random.Generator, slope: float, height: int, width: int) -> Float32:

@@ -124,8 +124,9 @@ def houses(variant: int) -> Float32:
 
 
 def _house(rng: np.random.Generator, front: Float32) -> None:
-    color = np.array([rng.uniform(70, 200), rng.uniform(80, 200), rng.uniform(90, 205)])
-    front[..., :3] = color * rng.uniform(0.7, 1.0) * 0.5 + color.mean() * 0.5
+    # Plaster, brick, concrete: warm or grey, never violet.
+    warm = np.array([rng.uniform(0.55, 1.0), rng.uniform(0.85, 1.0), rng.uniform(0.98, 1.15)])
+    front[..., :3] = rng.uniform(75, 195) * warm
     front[..., 3] = 1
     front[:4, :, :3] *= 0.6
     step_y, step_x = int(rng.integers(16, 26)), int(rng.integers(14, 30))

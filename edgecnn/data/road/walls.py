@@ -4,6 +4,7 @@ A wall is a textured curtain that follows the road. Seen without roll each colum
 its texture is looked up in true perspective from a few numbers a column.
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -67,6 +68,15 @@ def draw_wall(view: View, wall: Wall, picture: Frame) -> None:
     x = np.arange(first, last) + 0.5
     columns = tuple(np.interp(x, u, values).astype(np.float32) for values in (foot, head, depth, along))
     _fill(view, wall, picture, first, columns)
+
+
+def sight_m(view: View, wall: Wall) -> float:
+    """Return how far along the road one can see before the road's bend takes it behind this wall."""
+    along = np.linspace(4.0, _FAR_M, 160)
+    u, _, depth = view.project(along, wall.offset_m, 0.0)
+    toward = u * (1.0 if wall.offset_m > 0 else -1.0)
+    turned = np.flatnonzero((depth[1:] > 0.3) & (toward[1:] > np.minimum.accumulate(toward)[:-1] + 1.0))
+    return float(along[turned[0]]) if len(turned) else math.inf
 
 
 def _above_crest(view: View, along: Floats, foot: Floats) -> Floats:
