@@ -2,11 +2,16 @@
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
 
 from edgecnn.core.bundle import Artefact, DecodeSpec, Manifest, write_bundle
 from edgecnn.core.measure import Measurement
 from edgecnn.core.tensor import Crop, FrameSpec, TensorSpec
+
+# No deadlines: these tests run on shared and noisy machines.
+settings.register_profile("edgecnn", deadline=None, max_examples=50)
+settings.load_profile("edgecnn")
 
 GRID = {"cells": 8, "rows": 6, "lanes": 4}
 FRAME = FrameSpec(width=32, height=16, crop=Crop(top=0.25))

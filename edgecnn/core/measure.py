@@ -1,6 +1,6 @@
 """Measurement: a figure that says how it was come by. Nothing in edgecnn reports a bare number."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, TypeVar
 
 import msgspec
@@ -38,20 +38,21 @@ class Measurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def bootstrap(
     records: Sequence[Record],
-    statistic: Callable[[Sequence[Record]], float],
+    statistics: Callable[[Sequence[Record]], Mapping[str, float]],
     *,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of `statistic` over `records` (Efron 1979), deterministic in `seed`."""
-    n = len(records)
-    if n == 0:
+) -> dict[str, tuple[float, float]]:
+    """Percentile bootstrap interval (Efron 1979) of every named statistic of `records`, deterministic in `seed`."""
+    if len(records) == 0:
         raise ValueError("a bootstrap interval needs at least one record")
     rng = np.random.default_rng(seed)
-    values = [statistic([records[i] for i in rng.integers(0, n, n)]) for _ in range(resamples)]
-    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
+    n = len(records)
+    totals = [statistics([records[i] for i in rng.integers(0, n, n).tolist()]) for _ in range(resamples)]
+    tails = ((1 - confidence) / 2, (1 + confidence) / 2)
+    intervals = {name: np.quantile([total[name] for total in totals], tails).tolist() for name in totals[0]}
+    return {name: (low, high) for name, (low, high) in intervals.items()}
 
 
 def bootstrap_mean(

@@ -153,7 +153,7 @@ def has_bfloat16(device: torch.device) -> bool:
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    found = getattr(torch.cpu, "get_capabilities", dict)()  # older torch can't tell
+    found: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch can't tell
     return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 

@@ -40,8 +40,11 @@ def judge(
 
 def figures(metric: Metric, scores: Sequence[Any], on: str) -> dict[str, Measurement]:
     """Return every figure of the metric as a measurement with its interval."""
-    values = metric.totals(scores)
-    return {name: _measured(metric, scores, name, value, on) for name, value in values.items()}
+    intervals = bootstrap(scores, metric.totals, resamples=RESAMPLES)
+    return {
+        name: Measurement(value, "", len(scores), *intervals[name], on=on, method=METHOD)
+        for name, value in metric.totals(scores).items()
+    }
 
 
 def by_tag(
@@ -50,27 +53,22 @@ def by_tag(
     """Return `figure` for each condition that the samples name."""
     tags = sorted({tag for sample in samples for tag in sample.tags})
     groups = {tag: [s for s, sample in zip(scores, samples, strict=True) if tag in sample.tags] for tag in tags}
-    return {tag: _measured(metric, group, figure, metric.totals(group)[figure], on) for tag, group in groups.items()}
+    return {tag: figures(metric, group, on)[figure] for tag, group in groups.items()}
 
 
 def drop(metric: Metric, reference: Sequence[Any], scores: Sequence[Any], figure: str, on: str) -> Measurement:
     """Return how many points (hundredths) `figure` is worse than the reference's; frames are resampled in pairs."""
     sign = 1.0 if metric.higher_is_better[figure] else -1.0
 
-    def lost(pairs: Sequence[tuple[Any, Any]]) -> float:
+    def lost(pairs: Sequence[tuple[Any, Any]]) -> dict[str, float]:
         before, after = zip(*pairs, strict=True)
-        return sign * 100 * (metric.totals(before)[figure] - metric.totals(after)[figure])
+        return {"drop": sign * 100 * (metric.totals(before)[figure] - metric.totals(after)[figure])}
 
     pairs = list(zip(reference, scores, strict=True))
-    low, high = bootstrap(pairs, lost, resamples=RESAMPLES)
-    return Measurement(lost(pairs), "points", len(pairs), low, high, on=on, method=f"paired {METHOD}")
+    low, high = bootstrap(pairs, lost, resamples=RESAMPLES)["drop"]
+    return Measurement(lost(pairs)["drop"], "points", len(pairs), low, high, on=on, method=f"paired {METHOD}")
 
 
 def per_frame(metric: Metric, scores: Sequence[Any], figure: str) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Return the figure of each frame by itself, float64 [N]."""
     return np.array([metric.totals([score])[figure] for score in scores])
-
-
-def _measured(metric: Metric, scores: Sequence[Any], figure: str, value: float, on: str) -> Measurement:
-    low, high = bootstrap(scores, lambda chosen: metric.totals(chosen)[figure], resamples=RESAMPLES)
-    return Measurement(value, "", len(scores), low, high, on=on, method=METHOD)
