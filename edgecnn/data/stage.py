@@ -22,7 +22,7 @@ class DataStage:
 
     name = "data"
     needs: tuple[str, ...] = ()
-    code = ("edgecnn.data", "edgecnn.runtime.codecs.lane_order")
+    code = ("edgecnn.data", "edgecnn.core.lane_order")
 
     def parameters(self, recipe: Recipe) -> Any:
         """Return the sources; of a data set on disk also the digests of its label files."""

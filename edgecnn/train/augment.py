@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn.core.lane_order import positions
 from edgecnn.core.results import Frame, Lanes
-from edgecnn.runtime.codecs.lane_order import positions
 from edgecnn.runtime.preprocess import Geometry
 
 Matrix = NDArray[np.float64]

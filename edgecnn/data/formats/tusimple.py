@@ -1,6 +1,6 @@
 """The TuSimple lane layout: JSON lines of `lanes`, `h_samples` and `raw_file` beside a folder of clips.
 
-The format is described at https://github.com/TuSimple/tusimple-benchmark; `tags` is a key of ours that its readers skip.
+The format is described at https://github.com/TuSimple/tusimple-benchmark; `tags` is our own key, which its readers skip.
 """
 
 import json
@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.core.errors import DataError
+from edgecnn.core.lane_order import positions
 from edgecnn.core.results import Lanes
 from edgecnn.data.sample import Sample, image_size
-from edgecnn.runtime.codecs.lane_order import positions
 
 ABSENT = -2
 _KEYS = ("lanes", "h_samples", "raw_file")

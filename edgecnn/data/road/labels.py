@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn.core.lane_order import positions
 from edgecnn.core.results import Lanes
 from edgecnn.data.road.alignment import Alignment
 from edgecnn.data.road.camera import Camera
-from edgecnn.data.road.ground import visible
+from edgecnn.data.road.ground import sight
 from edgecnn.data.road.layout import Layout, Line
-from edgecnn.runtime.codecs.lane_order import positions
 
 Float32 = NDArray[np.float32]
 
@@ -17,7 +17,7 @@ MAX_LINES = 5
 
 def sample_rows(height: int) -> Float32:
     """Return TuSimple's h_samples (160 to 710 in steps of 10 at 720) for a frame of this height, whole pixels."""
-    return np.rint(np.arange(160, 711, 10) * (height / 720)).astype(np.float32)
+    return np.asarray(np.rint(np.arange(160, 711, 10) * (height / 720)), np.float32)
 
 
 def label(camera: Camera, alignment: Alignment, layout: Layout, reach_m: float) -> Lanes:
@@ -27,8 +27,8 @@ def label(camera: Camera, alignment: Alignment, layout: Layout, reach_m: float) 
     `reach_m` metres ahead, beyond which nothing of it can be seen.
     """
     rows = sample_rows(camera.height)
-    along, _ = visible(camera, alignment)
-    along = along[along <= reach_m]
+    sightline = sight(camera, alignment)
+    along = sightline.along[sightline.seen & (sightline.along <= reach_m)]
     found = [points for line in layout.lines if len(points := _points(camera, alignment, line, along, rows)) >= 2]
     order = positions(found, camera.width, camera.height)
     nearest = sorted(range(len(found)), key=lambda i: (abs(order[i]), order[i]))[:MAX_LINES]
