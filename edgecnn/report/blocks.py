@@ -37,9 +37,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """A few key figures, each with its label."""
+    """A few key figures, each with its label; `title` says what of."""
 
     kind: ClassVar[str] = "tiles"
+    title: str
     tiles: tuple[tuple[str, Cell], ...]
 
 

@@ -111,6 +111,12 @@ def marker_of(artefact: ArtefactFacts, artefacts: Sequence[ArtefactFacts]) -> st
     return _MARKERS[_engine_index(artefact, artefacts) % len(_MARKERS)]
 
 
+def key(axes: Axes, artefact: ArtefactFacts, artefacts: Sequence[ArtefactFacts]) -> None:
+    """Give an artefact's marker a line in the legend, without the error bars that would blur it."""
+    marker, colour = marker_of(artefact, artefacts), colour_of(artefact)
+    axes.plot([], [], color=colour, marker=marker, linestyle="none", markersize=6, label=short(artefact.name))
+
+
 def short(name: str) -> str:
     """Return a name cut to what fits beside a bar."""
     return name if len(name) <= _NAME_CHARS else name[: _NAME_CHARS - 1] + "\N{HORIZONTAL ELLIPSIS}"

@@ -22,4 +22,4 @@ def tiles(facts: ReportFacts) -> Tiles | None:
         if slow is not None and slow.size_bytes:
             size = Cell(size.text, f"counted; {slow.name} has {wording.bytes_text(slow.size_bytes)}")
         shown.append(("Size", size))
-    return Tiles(tuple(shown))
+    return Tiles(f"{best.title} ({best.name})", tuple(shown))

@@ -59,7 +59,8 @@ def _notice(block: Notice) -> str:
 
 
 def _tiles(block: Tiles) -> str:
-    return "\n".join(f"- {escaped(label)}: **{escaped(cell.text)}** {_sub(cell)}" for label, cell in block.tiles)
+    lines = [f"- {escaped(label)}: **{escaped(cell.text)}** ({_sub(cell)})" for label, cell in block.tiles]
+    return "\n".join([escaped(block.title) + ":", "", *lines])
 
 
 def _table(block: Table) -> str:

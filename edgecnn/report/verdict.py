@@ -37,8 +37,8 @@ def headline(facts: ReportFacts) -> Headline:
         names = ", ".join(artefact.name for artefact in facts.artefacts if artefact.passed is False)
         return Headline("fail", "FAIL", f"{names} missed a gate.", (won,))
     total = len(facts.verify.gates) if facts.verify else 0
-    first = f"{len(missed)} of {total} gates missed: {missed[0].text}"
-    return Headline("fail", "FAIL", first, (*(gate.text for gate in missed[1:]), won))
+    first = f"{len(missed)} of {total} gates missed: {missed[0].text}."
+    return Headline("fail", "FAIL", first, (*(f"{gate.text}." for gate in missed[1:]), won))
 
 
 def missed_gates(facts: ReportFacts) -> list[Gate]:

@@ -70,7 +70,8 @@ def interval_text(measurement: Measurement) -> str:
 
 def phrase(measurement: Measurement) -> str:
     """Return value, unit and interval for a sentence: `95.1 % [94.4, 95.8]`."""
-    return f"{value_text(measurement)} {interval_text(measurement)}"
+    interval = interval_text(measurement)
+    return f"{value_text(measurement)} {interval if interval.startswith('[') else f'({interval})'}"
 
 
 def cell(measurement: Measurement | None) -> Cell:
@@ -121,8 +122,8 @@ def plain(value: Any) -> str:
 def words(key: str) -> str:
     """Return a key such as `cold_load_ms` as words, its unit left to the figure."""
     stem, _, unit = key.rpartition("_")
-    return (stem if unit in _UNITS else key).replace("_", " ")
+    return (stem if stem and unit in _UNITS else key).replace("_", " ")
 
 
 def _unit(unit: str) -> str:
-    return {"": "", "x": TIMES, TIMES: TIMES}.get(unit, f" {unit}")
+    return {"": "", "x": TIMES, TIMES: TIMES, "us": " \N{MICRO SIGN}s"}.get(unit, f" {unit}")

@@ -39,7 +39,7 @@ def _figures(judged: list[ArtefactFacts]) -> Table:
 
 def _tags(facts: ReportFacts, tagged: list[ArtefactFacts]) -> Table:
     tags = _tag_names(tagged)
-    rows = tuple((Cell(tag), *(_share_cell(artefact.by_tag.get(tag)) for artefact in tagged)) for tag in tags)
+    rows = tuple(_tag_row(tag, tagged) for tag in tags)
     taken = {f"{one.name} {tag}": measurement for one in tagged for tag, measurement in one.by_tag.items()}
     return Table(
         f"A frame counts under each of its tags. {wording.how_told(taken)}",
@@ -47,6 +47,16 @@ def _tags(facts: ReportFacts, tagged: list[ArtefactFacts]) -> Table:
         rows,
         f"{facts.figure.capitalize()} by condition",
     )
+
+
+def _tag_row(tag: str, tagged: list[ArtefactFacts]) -> tuple[Cell, ...]:
+    """Return a condition's row; count and origin stand once beside its name where they are the same for all."""
+    cells = [_share_cell(artefact.by_tag.get(tag)) for artefact in tagged]
+    intervals, _, origins = zip(*(cell.sub.partition("\n") for cell in cells), strict=True)
+    if len(set(origins)) > 1 or not origins[0]:
+        return (Cell(tag), *cells)
+    told = zip(cells, intervals, strict=True)
+    return (Cell(tag, origins[0]), *(Cell(cell.text, interval, cell.status) for cell, interval in told))
 
 
 def _tag_names(tagged: list[ArtefactFacts]) -> list[str]:
@@ -79,8 +89,8 @@ def _tag_chart(facts: ReportFacts, tagged: list[ArtefactFacts]) -> Chart:
                 markersize=4.5,
                 linestyle="none",
                 elinewidth=1.3,
-                label=charts.short(artefact.name),
             )
+            charts.key(axes, artefact, facts.artefacts)
         axes.set_yticks(range(len(tags)), [charts.short(tag) for tag in tags])
         axes.invert_yaxis()
         axes.tick_params(axis="y", length=0)

@@ -81,8 +81,8 @@ def _trade_chart(facts: ReportFacts, points: list[tuple[ArtefactFacts, Measureme
                 linestyle="none",
                 elinewidth=1.4,
                 capsize=3,
-                label=charts.short(artefact.name),
             )
+            charts.key(axes, artefact, facts.artefacts)
         axes.set_xlim(left=0)
         axes.margins(y=0.2)
         axes.grid(visible=True)

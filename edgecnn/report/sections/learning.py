@@ -1,5 +1,7 @@
 """How the network learned."""
 
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
 from edgecnn.core.evidence import Epoch, TrainResult
 from edgecnn.report import charts, wording
 from edgecnn.report.blocks import Absent, Cell, Chart, Charts, Pairs, Section, Table
@@ -34,6 +36,9 @@ def _chart(train: TrainResult) -> Chart:
         loss.plot(epochs, [epoch.loss for epoch in train.curve], color=charts.NEUTRAL)
         if min(epoch.loss for epoch in train.curve) > 0:
             loss.set_yscale("log")
+            loss.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            loss.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            loss.yaxis.set_minor_formatter(NullFormatter())
         loss.set_ylabel("training loss")
         loss.set_xlabel("epoch")
         if judged:
@@ -45,7 +50,7 @@ def _chart(train: TrainResult) -> Chart:
             made.axes[0].annotate(
                 f"best: {best:.4f} at epoch {train.best_epoch}",
                 (train.best_epoch, best),
-                xytext=(0, -18),
+                xytext=(-7, -34),
                 textcoords="offset points",
                 ha="right" if train.best_epoch > epochs[len(epochs) // 2] else "left",
                 color=charts.INK,

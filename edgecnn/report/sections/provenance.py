@@ -1,7 +1,7 @@
 """Where it comes from: versions, data, machine, recipe, files and their digests."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +10,8 @@ from edgecnn.report import wording
 from edgecnn.report.blocks import Absent, Block, Cell, Folded, Pairs, Section, Table, Text
 from edgecnn.report.facts import ReportFacts
 
+# Mappings of mappings, whose parts stand under headings of their own.
+_NESTED: Final = frozenset({"benched_on"})
 # Long texts of provenance that are folded away by these titles.
 _FOLDED: Final = {"recipe": "Recipe", "probes": "Probes while measuring"}
 
@@ -19,9 +21,9 @@ def build(facts: ReportFacts) -> Section | Absent:
     blocks: list[Block] = []
     notes = [f"{artefact.name}: {note}." for artefact in facts.artefacts for note in artefact.notes]
     blocks.extend(Text(note) for note in notes)
-    blocks.extend(_pairs("Build", facts.provenance))
+    blocks.extend(_groups("Build", facts.provenance))
     if facts.bench and "benched_on" not in facts.provenance:
-        blocks.extend(_pairs("Benched on", facts.bench.environment))
+        blocks.extend(_groups("Benched on", facts.bench.environment))
     blocks.extend(_engines(facts))
     files = {name: record for artefact in facts.artefacts for name, record in artefact.files.items()}
     if files:
@@ -30,21 +32,38 @@ def build(facts: ReportFacts) -> Section | Absent:
     return Section("provenance", "Provenance", tuple(blocks)) if blocks else Absent("No provenance was recorded.")
 
 
-def _pairs(title: str, values: Mapping[str, Any]) -> list[Block]:
+def _groups(title: str, values: Mapping[str, Any]) -> list[Block]:
     """Return scalars as one list, each mapping as a list of its own, long texts folded."""
-    plain: list[tuple[str, str]] = []
-    below: list[Block] = []
-    for key, value in values.items():
+    scalars = {key: value for key, value in values.items() if not isinstance(value, dict)}
+    groups = {key: value for key, value in values.items() if isinstance(value, dict)}
+    blocks: list[Block] = [Pairs(title, tuple(_flat(scalars)))] if any(_flat(scalars)) else []
+    for key, value in groups.items():
         if key in _FOLDED:
-            below.append(Folded(_FOLDED[key], json.dumps(value, indent=1, ensure_ascii=False, default=str)))
-        elif isinstance(value, dict):
-            below.extend(_pairs(f"{title}: {wording.words(key)}", value))
-        elif value not in (None, "", [], ()):
-            plain.append((wording.words(key), wording.plain(value)))
-    unknown = [wording.words(key) for key, value in values.items() if value is None]
+            blocks.append(Folded(_FOLDED[key], json.dumps(value, indent=1, ensure_ascii=False, default=str)))
+        elif key in _NESTED:
+            blocks.extend(_groups(_name(key).capitalize(), value))
+        elif value:
+            blocks.append(Pairs(_name(key).capitalize(), tuple(_flat(value))))
+    return blocks
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield names and values, those of mappings inside under joined names; what is unknown in one pair at the end."""
+    unknown = []
+    for key, value in values.items():
+        name = f"{prefix}{_name(key)}"
+        if isinstance(value, dict):
+            yield from _flat(value, f"{name}, ")
+        elif value is None:
+            unknown.append(_name(key))
+        elif value not in ("", [], ()):
+            yield name, wording.plain(value)
     if unknown:
-        plain.append(("unknown here", ", ".join(unknown)))
-    return [*([Pairs(title, tuple(plain))] if plain else []), *below]
+        yield f"{prefix}unknown here", ", ".join(unknown)
+
+
+def _name(key: str) -> str:
+    return key if "." in key else key.replace("_", " ")
 
 
 def _engines(facts: ReportFacts) -> list[Block]:

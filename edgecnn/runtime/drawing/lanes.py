@@ -20,6 +20,8 @@ CASING: Final[Colour] = (24, 18, 12)
 
 _TINT_OPACITY: Final = 0.24
 _AREA_ROWS: Final = 24
+# A line that ends this near to the frame's side went out there; below, the lane reaches to the side itself.
+_BORDER_SHARE: Final = 0.015
 # Fixed-point bits that cv2 keeps of a coordinate.
 _SHIFT: Final = 4
 # cv2 wraps coordinates beyond its range round; what lies this many pixels away is out of sight anyway.
@@ -77,13 +79,16 @@ def _strokes(canvas: Frame, paths: list[NDArray[np.int32]], colour: Colour, widt
 
 
 def _tint_own_lane(canvas: Frame, lanes: Lanes) -> None:
-    """Lay the own lane's colour over the area between its two lines, on the rows that both of them reach."""
+    """Lay the own lane's colour between its two lines, on rows that both reach or where one has left the frame."""
     left, right = lanes.line(-1), lanes.line(1)
     if left is None or right is None:
         return
     left_line, right_line = _scaled(left, lanes, canvas), _scaled(right, lanes, canvas)
     top = max(left_line[0, 1], right_line[0, 1])
-    bottom = min(left_line[-1, 1], right_line[-1, 1])
+    lower, upper = sorted((left_line[-1], right_line[-1]), key=lambda end: -float(end[1]))
+    border = _BORDER_SHARE * canvas.shape[1]
+    left_frame = not border < upper[0] < canvas.shape[1] - border
+    bottom = lower[1] if left_frame else upper[1]
     if not bottom > top:
         return
     y = np.linspace(top, bottom, _AREA_ROWS)
