@@ -86,7 +86,7 @@ def _jpeg_size(data: bytes) -> tuple[int, int] | None:
         if marker in _JPEG_FRAME_HEADERS:
             height, width = struct.unpack(">HH", data[at + 5 : at + 9])
             return (width, height) if width and height else None
-        if marker == 0xFF or marker == 0x01 or 0xD0 <= marker <= 0xD7:
+        if marker in {0xFF, 0x01} or 0xD0 <= marker <= 0xD7:
             at += 1 if marker == 0xFF else 2
             continue
         at += 2 + int(struct.unpack(">H", data[at + 2 : at + 4])[0])

@@ -1,6 +1,6 @@
 """The TuSimple lane layout: JSON lines of `lanes`, `h_samples` and `raw_file` beside a folder of clips.
 
-The format is described at https://github.com/TuSimple/tusimple-benchmark; `tags` is our own key, which its readers skip.
+The format is described at https://github.com/TuSimple/tusimple-benchmark; `tags` is our own, which its readers skip.
 """
 
 import json

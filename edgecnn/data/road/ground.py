@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.data.road.alignment import Alignment
+from edgecnn.data.road.alignment import REACH_M, Alignment
 from edgecnn.data.road.camera import Camera
 from edgecnn.data.road.noise import TILE
 
@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 
 NEAREST_M = 1.0
+_SAMPLES = 800
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +72,43 @@ class Ground:
         return np.asarray(field, np.float32)
 
 
-def visible(camera: Camera, alignment: Alignment) -> tuple[Floats, Floats]:
-    """Return (along, v) of the reference line's points that no nearer crest hides, v falling, before roll."""
-    along = NEAREST_M + (alignment.along[-1] - NEAREST_M) * np.linspace(0, 1, 800) ** 2.5
+@dataclass(frozen=True, slots=True)
+class Sightline:
+    """The road's reference line as the camera sees it, near to far, before roll.
+
+    Attributes:
+        along: metres along the road, float64 [N].
+        row: the line's own row, float64 [N].
+        crest: the highest row that the road up to there reaches, float64 [N]; where it lies above `row` a crest hides
+            the line.
+    """
+
+    along: Floats
+    row: Floats
+    crest: Floats
+
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """Which points no nearer crest hides; their rows fall without a break."""
+        return np.concatenate([[True], self.row[1:] < self.crest[:-1] - 1e-6])
+
+
+def sight(camera: Camera, alignment: Alignment) -> Sightline:
+    """Return the reference line through `camera`, from just in front of the car to the end of the road."""
+    along = NEAREST_M + (REACH_M - 1 - NEAREST_M) * np.linspace(0, 1, _SAMPLES) ** 2.5
     x, y, z = alignment.point(along, 0.0)
-    _, v, depth = camera.canvas(0).project(x, y, z)
-    in_front = depth > 0.2
-    along, v = along[in_front], v[in_front]
-    lowest = np.minimum.accumulate(v)
-    seen = np.concatenate([[True], v[1:] < lowest[:-1] - 1e-6])
-    return along[seen], v[seen]
+    _, row, depth = camera.canvas(0).project(x, y, z)
+    ahead = depth > 0.2
+    return Sightline(along[ahead], row[ahead], np.minimum.accumulate(row[ahead]))
 
 
-def look(camera: Camera, alignment: Alignment, seen: tuple[Floats, Floats]) -> Ground:
+def look(camera: Camera, alignment: Alignment, sightline: Sightline) -> Ground:
     """Return the ground under `camera`, a camera without roll.
 
     Every point of a row lies at the same distance, because the road does not bank and the camera does not roll; a row's
-    place across the road is then an affine function of the column. `seen` is what `visible` returns.
+    place across the road is then an affine function of the column. `sightline` is what `sight` returns.
     """
-    along, v = seen
+    along, v = sightline.along[sightline.seen], sightline.row[sightline.seen]
     top = max(0, int(np.ceil(v[-1])))
     edges = np.arange(top, camera.height + 1, dtype=np.float64)
     middles = np.interp(edges[:-1] + 0.5, v[::-1], along[::-1])

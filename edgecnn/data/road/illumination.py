@@ -35,8 +35,9 @@ def light_ground(light: Light, ground: Ground, coat: Coat, shade: Float32 | None
         falling = np.float32(ambient) if shade is None else np.float32(ambient) * (1 - np.float32(shadow) * shade)
         if beam is not None:
             falling = falling + np.float32(lamp) * beam
-        lit = cv2.multiply(plane, np.asarray(tone * falling, np.float32), dtype=cv2.CV_32F)
-        lit += np.float32(haze) * (1 - seen)
+        lit = cv2.multiply(plane, np.asarray(tone * falling, np.float32), dtype=cv2.CV_32F) + np.float32(haze) * (
+            1 - seen
+        )
         planes.append(cv2.convertScaleAbs(lit))
     return np.asarray(cv2.merge(planes), np.uint8)
 

@@ -26,7 +26,9 @@ def _halo() -> Float32:
     return np.asarray(np.exp(-((far / 0.12) ** 2)) + 0.32 * skirt, np.float32)
 
 
-def light_lamps(rng: np.random.Generator, view: View, picture: Frame, layout: Layout, traffic: tuple[Vehicle, ...]) -> None:
+def light_lamps(
+    rng: np.random.Generator, view: View, picture: Frame, layout: Layout, traffic: tuple[Vehicle, ...]
+) -> None:
     """Add the lamps of the traffic and of the road to a dark picture, in place."""
     if view.light.street_lamps > 0:
         side = layout.right_m + 1.2 if rng.random() < 0.5 else layout.left_m - 1.2
@@ -54,7 +56,9 @@ def _glow(
     y0, y1 = max(top, 0), min(top + 2 * half, picture.shape[0])
     if x1 <= x0 or y1 <= y0:
         return
-    halo = cv2.resize(_halo(), (2 * half, 2 * half), interpolation=cv2.INTER_AREA)[y0 - top : y1 - top, x0 - left : x1 - left]
+    halo = cv2.resize(_halo(), (2 * half, 2 * half), interpolation=cv2.INTER_AREA)[
+        y0 - top : y1 - top, x0 - left : x1 - left
+    ]
     seen = level * float(np.exp(-depth / (view.light.haze_m * 2)))
     area = picture[y0:y1, x0:x1]
     area[...] = np.clip(area + halo[..., None] * (np.array(color, np.float32) * np.float32(seen)), 0, 255)

@@ -35,7 +35,15 @@ def mark_pavement(rng: np.random.Generator, layout: Layout, ground: Ground, coat
     for _ in range(int(rng.integers(1, 4)) if rng.random() < 0.3 else 0):
         at = rng.uniform(layout.left_m, layout.right_m) + 0.25 * _wander(rng, ground, 60.0)
         for wheel in (0.0, 1.5):
-            _line(ground, coat, at + wheel, float(rng.uniform(0.12, 0.25)), (30.0, 29.0, 28.0), rng.uniform(0.1, 0.45), rng)
+            _line(
+                ground,
+                coat,
+                at + wheel,
+                float(rng.uniform(0.12, 0.25)),
+                (30.0, 29.0, 28.0),
+                rng.uniform(0.1, 0.45),
+                rng,
+            )
 
 
 def paint_symbols(rng: np.random.Generator, layout: Layout, ground: Ground, coat: Coat) -> None:
@@ -45,7 +53,9 @@ def paint_symbols(rng: np.random.Generator, layout: Layout, ground: Ground, coat
         for left, right in zip(layout.lanes[:-1], layout.lanes[1:], strict=True):
             if rng.random() < 0.6:
                 glyph = _glyph(int(rng.integers(6)))
-                _stamp(rng, ground, coat, glyph, (left + right) / 2, float(rng.uniform(5, 45)), 2.4 * rng.uniform(0.8, 1.3))
+                _stamp(
+                    rng, ground, coat, glyph, (left + right) / 2, float(rng.uniform(5, 45)), 2.4 * rng.uniform(0.8, 1.3)
+                )
     if layout.kind == "urban" and rng.random() < 0.35:
         _zebra(rng, layout, ground, coat)
 
@@ -53,7 +63,7 @@ def paint_symbols(rng: np.random.Generator, layout: Layout, ground: Ground, coat
 def _wander(rng: np.random.Generator, ground: Ground, scale_m: float) -> Floats:
     """A random sideways drift along the road, deviation 1, with detail from `scale_m` up."""
     row = fractal(int(rng.integers(6)), 1.2)[int(rng.integers(TILE))]
-    return np.interp(ground.along / scale_m * 4 % TILE, np.arange(TILE), row)
+    return np.asarray(np.interp(ground.along / scale_m * 4 % TILE, np.arange(TILE), row), np.float64)
 
 
 def _line(
@@ -120,8 +130,8 @@ def _glyph(kind: int) -> Float32:
         word = ("STOP", "SLOW", "BUS", "ONLY")[kind % 4]
         small = np.zeros((40, 110), np.uint8)
         cv2.putText(small, word, (4, 32), cv2.FONT_HERSHEY_SIMPLEX, 1.15, 255, 5)
-        image = cv2.resize(small, (80, 200), interpolation=cv2.INTER_AREA)
-    return np.asarray(image, np.float32) / 255
+        image = np.asarray(cv2.resize(small, (80, 200), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(image / 255, np.float32)
 
 
 def _stamp(

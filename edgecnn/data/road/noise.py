@@ -36,7 +36,7 @@ def sensor_grain(blur_px: float) -> NDArray[np.uint8]:
     grain = 0.8 * luma + 0.6 * cv2.GaussianBlur(chroma, (0, 0), 0.8 + blur_px) * 2.5
     if blur_px > 0:
         grain = cv2.GaussianBlur(grain, (0, 0), blur_px)
-    return np.clip(grain / grain.std() * 32 + 128, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(grain / grain.std() * 32 + 128, 0, 255), np.uint8)
 
 
 def wave(rng: np.random.Generator, count: int, slope: float = 1.0) -> NDArray[np.float32]:

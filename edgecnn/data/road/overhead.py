@@ -33,10 +33,14 @@ def sample_structures(rng: np.random.Generator, layout: Layout, *, bridge: bool)
     """Return the structures of a scene, far to near."""
     found = []
     if bridge:
-        found.append(Structure("bridge", float(rng.uniform(18, 150)), 0.0, float(rng.uniform(7, 22)), (140.0, 146.0, 150.0)))
+        found.append(
+            Structure("bridge", float(rng.uniform(18, 150)), 0.0, float(rng.uniform(7, 22)), (140.0, 146.0, 150.0))
+        )
     if layout.kind == "freeway" and rng.random() < 0.12:
         color = _GREEN if rng.random() < 0.6 else _BLUE
-        found.append(Structure("gantry", float(rng.uniform(25, 180)), float(rng.uniform(-6, 6)), float(rng.uniform(3, 7)), color))
+        found.append(
+            Structure("gantry", float(rng.uniform(25, 180)), float(rng.uniform(-6, 6)), float(rng.uniform(3, 7)), color)
+        )
     for _ in range(int(rng.integers(1, 4)) if rng.random() < 0.4 else 0):
         color = (_GREEN, _BLUE, _WHITE, _AMBER)[int(rng.integers(4))]
         away = layout.right_m + rng.uniform(1, 5) if rng.random() < 0.75 else layout.left_m - rng.uniform(1, 5)
@@ -45,7 +49,10 @@ def sample_structures(rng: np.random.Generator, layout: Layout, *, bridge: bool)
         right = rng.random() < 0.6
         away = float(layout.right_m + rng.uniform(0.8, 9) if right else layout.left_m - rng.uniform(0.8, 9))
         tall, gap = float(rng.uniform(5, 11)), float(rng.uniform(25, 55))
-        found += [Structure("post", float(at), away, tall, (96.0, 100.0, 104.0)) for at in np.arange(rng.uniform(6, 40), 260, gap)]
+        found += [
+            Structure("post", float(at), away, tall, (96.0, 100.0, 104.0))
+            for at in np.arange(rng.uniform(6, 40), 260, gap)
+        ]
     return tuple(sorted(found, key=lambda item: -item.along))
 
 
@@ -62,7 +69,9 @@ def _quad(view: View, target: Frame, points: list[Point], albedo: tuple[float, .
         return
     color = view.lit(np.asarray(albedo, np.float32), float(depth.mean()), facing)
     pixels = np.clip(np.stack([u - 0.5, v - 0.5], axis=1), -8000, 8000)
-    cv2.fillConvexPoly(target, np.rint(pixels * (1 << _SHIFT)).astype(np.int32), [float(c) for c in color], cv2.LINE_AA, _SHIFT)
+    cv2.fillConvexPoly(
+        target, np.rint(pixels * (1 << _SHIFT)).astype(np.int32), [float(c) for c in color], cv2.LINE_AA, _SHIFT
+    )
 
 
 def _panel(
@@ -83,7 +92,9 @@ def _bridge(rng: np.random.Generator, view: View, item: Structure, target: Frame
         at = side * float(rng.uniform(9, 16))
         _panel(view, target, far, (at - 1, at + 1), (0, low), item.color, 0.35 * tone)
         _panel(view, target, item.along, (at - 1, at + 1), (0, low), item.color, 0.7 * tone)
-    _quad(view, target, [(item.along, -70, low), (item.along, 70, low), (far, 70, low), (far, -70, low)], item.color, 0.22)
+    _quad(
+        view, target, [(item.along, -70, low), (item.along, 70, low), (far, 70, low), (far, -70, low)], item.color, 0.22
+    )
     before = target.copy()
     _panel(view, target, item.along, (-70, 70), (low, high), item.color, 0.85 * tone)
     _panel(view, target, item.along, (-70, 70), (low, low + 0.25), item.color, 0.6 * tone)
@@ -145,7 +156,7 @@ def _sign(rng: np.random.Generator, view: View, item: Structure, target: Frame) 
     _board(rng, view, target, item, item.offset - item.size_m / 2, 2.0)
 
 
-def _post(rng: np.random.Generator, view: View, item: Structure, target: Frame) -> None:
+def _post(_: np.random.Generator, view: View, item: Structure, target: Frame) -> None:
     half = 0.07 + 0.004 * item.size_m
     _panel(view, target, item.along, (item.offset - half, item.offset + half), (0, item.size_m), item.color, 0.6)
     arm = 1.8 if item.offset < 0 else -1.8

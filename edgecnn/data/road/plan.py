@@ -13,8 +13,8 @@ from edgecnn.data.road.overhead import Structure, sample_structures
 from edgecnn.data.road.roadside import Roadside, sample_roadside
 from edgecnn.data.road.sensor import Sensor, sample_sensor
 from edgecnn.data.road.surface import Surface, sample_surface
-from edgecnn.data.road.tunnel import Tunnel, sample_tunnel
 from edgecnn.data.road.traffic import Vehicle, sample_traffic
+from edgecnn.data.road.tunnel import Tunnel, sample_tunnel
 
 # Each part draws from a stream of its own, so that a change to one leaves the others as they were.
 _PARTS = (

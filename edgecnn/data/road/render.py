@@ -36,15 +36,14 @@ def render(plan: Plan) -> Frame:
     camera = plan.camera
     margin = int(np.ceil(camera.width * _MARGIN))
     view = stand(camera.canvas(margin), plan.alignment, plan.light)
-    ground = look(view.camera, plan.alignment, (view.crest_along, view.crest_row))
+    ground = look(view.camera, plan.alignment, view.sightline)
     picture = _backdrop(plan, view, ground)
     _objects(plan, view, picture)
     _weather(plan, view, ground, picture)
-    frame = cv2.warpAffine(
-        picture, camera.unrolled(margin), (camera.width, camera.height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    )
+    size, how = (camera.width, camera.height), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    frame = np.asarray(cv2.warpAffine(picture, camera.unrolled(margin), size, flags=how), np.uint8)
     _windscreen(plan, frame)
-    return take(plan.streams["grain"], plan.sensor, np.asarray(frame, np.uint8))
+    return take(plan.streams["grain"], plan.sensor, frame)
 
 
 def _backdrop(plan: Plan, view: View, ground: Ground) -> Frame:

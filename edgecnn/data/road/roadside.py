@@ -62,13 +62,19 @@ def _near_side(rng: np.random.Generator, side: float, edge: float, kind: str) ->
     away = edge + side * float(rng.uniform(0.05, 0.7))
     draw = rng.random()
     if kind == "urban" or draw < 0.1:
-        return [even(edge + side * 0.05, wall_textures.kerb(int(rng.integers(4))), 0.05, rng.uniform(0.1, 0.2), facing, shift)]
+        return [
+            even(
+                edge + side * 0.05, wall_textures.kerb(int(rng.integers(4))), 0.05, rng.uniform(0.1, 0.2), facing, shift
+            )
+        ]
     if draw < 0.34:
         return [even(away, wall_textures.rail(int(rng.integers(4))), 0.04, rng.uniform(0.65, 0.85), facing, shift)]
     if draw < 0.48:
         return [even(away, wall_textures.concrete(int(rng.integers(16))), 0.05, rng.uniform(0.75, 1.1), facing, shift)]
     if draw < 0.54:
-        return [even(away + side, wall_textures.concrete(int(rng.integers(16))), 0.06, rng.uniform(2.5, 5), facing, shift)]
+        return [
+            even(away + side, wall_textures.concrete(int(rng.integers(16))), 0.06, rng.uniform(2.5, 5), facing, shift)
+        ]
     return []
 
 
@@ -81,7 +87,11 @@ def _median(rng: np.random.Generator, near: float, far: float) -> list[Wall]:
     if draw < 0.66:
         return [even(away, wall_textures.rail(int(rng.integers(4))), 0.04, rng.uniform(0.65, 0.85), facing, shift)]
     if draw < 0.8:
-        return [_rough(rng, (near + far) / 2 - 0.2, wall_textures.bank(int(rng.integers(12))), 0.12, rng.uniform(0.5, 1.6), 0.4)]
+        return [
+            _rough(
+                rng, (near + far) / 2 - 0.2, wall_textures.bank(int(rng.integers(12))), 0.12, rng.uniform(0.5, 1.6), 0.4
+            )
+        ]
     return []
 
 

@@ -1,6 +1,7 @@
 """The camera behind the lens: blur, exposure, white balance, noise, JPEG."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -52,27 +53,26 @@ def sample_sensor(rng: np.random.Generator, *, dark: bool, scale: float) -> Sens
 
 def take(rng: np.random.Generator, sensor: Sensor, scene: Frame) -> Frame:
     """Return the picture that `sensor` takes of `scene`, uint8 BGR of the same shape."""
-    image = scene
+    image: NDArray[Any] = scene
     if sensor.blur_px > 0.25:
         image = cv2.GaussianBlur(image, (0, 0), sensor.blur_px)
     if sensor.motion_px:
         image = cv2.blur(image, (1, sensor.motion_px))
     image = cv2.LUT(image, _curve(sensor))
     if sensor.noise > 0.3:
-        grain = sensor_grain(sensor.grain_px)
-        height, width = image.shape[:2]
-        y = int(rng.integers(max(1, grain.shape[0] - height + 1)))
-        x = int(rng.integers(max(1, grain.shape[1] - width + 1)))
         weight = sensor.noise / 32
-        image = cv2.addWeighted(image, 1.0, _crop(grain, y, x, height, width), weight, -128 * weight)
+        image = cv2.addWeighted(image, 1.0, _grain(rng, sensor, *image.shape[:2]), weight, -128 * weight)
     if sensor.quality:
         _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, sensor.quality])
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
     return np.asarray(image, np.uint8)
 
 
-def _crop(grain: NDArray[np.uint8], y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
+def _grain(rng: np.random.Generator, sensor: Sensor, height: int, width: int) -> Frame:
     """Cut a window out of the noise, wrapping where a frame is larger than it."""
+    grain = sensor_grain(sensor.grain_px)
+    y = int(rng.integers(max(1, grain.shape[0] - height + 1)))
+    x = int(rng.integers(max(1, grain.shape[1] - width + 1)))
     window = grain[y : y + height, x : x + width]
     if window.shape[:2] == (height, width):
         return window
@@ -83,4 +83,4 @@ def _curve(sensor: Sensor) -> NDArray[np.uint8]:
     """Return the lookup table uint8 [1, 256, 3] of exposure, white balance, contrast and a soft white clip."""
     level = np.arange(256, dtype=np.float32)[:, None] / 255 * sensor.gain
     bent = np.where(level > 0.85, 0.85 + 0.15 * np.tanh((level - 0.85) / 0.15), level) ** sensor.gamma
-    return np.clip(bent * (255 - sensor.black) + sensor.black, 0, 255).astype(np.uint8)[None]
+    return np.asarray(np.clip(bent * (255 - sensor.black) + sensor.black, 0, 255)[None], np.uint8)

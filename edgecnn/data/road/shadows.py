@@ -44,15 +44,29 @@ def _under_vehicles(view: View, ground: Ground, traffic: tuple[Vehicle, ...]) ->
         half, length = vehicle.body.width_m / 2, vehicle.body.length_m
         if view.light.sun > 0:
             reach = toward * vehicle.body.profile[len(vehicle.body.profile) // 2][1] * 1.1
-            _patch(view, ground, vehicle, mask, (min(-half, -half + reach), max(half, half + reach)), length, view.light.sun)
+            _patch(
+                view,
+                ground,
+                vehicle,
+                mask,
+                (min(-half, -half + reach), max(half, half + reach)),
+                length,
+                view.light.sun,
+            )
         _patch(view, ground, vehicle, mask, (-half * 1.04, half * 1.04), length, 0.78)
     if ground.across.shape[0] > 8:
-        mask = cv2.blur(mask, (3, 3))
+        mask = np.asarray(cv2.blur(mask, (3, 3)), np.uint8)
     return mask.astype(np.float32) * np.float32(1 / 255)
 
 
 def _patch(
-    view: View, ground: Ground, vehicle: Vehicle, mask: NDArray[np.uint8], span: tuple[float, float], length: float, depth: float
+    view: View,
+    ground: Ground,
+    vehicle: Vehicle,
+    mask: NDArray[np.uint8],
+    span: tuple[float, float],
+    length: float,
+    depth: float,
 ) -> None:
     along = vehicle.along + np.array([-0.15, -0.15, length, length])
     u, v, far = view.project(along, vehicle.offset + np.array([span[0], span[1], span[1], span[0]]), 0.0)
@@ -69,10 +83,8 @@ def _foliage(rng: np.random.Generator, ground: Ground, layout: Layout) -> Float3
     blotch = ground.texture(fractal(int(rng.integers(3)), 1.5), size, size * rng.uniform(0.6, 2.0), shift)
     leaves = ground.texture(fractal(int(rng.integers(3)), 0.9), 0.03, 0.05, shift[::-1])
     reach = rng.uniform(-0.3, 1.3) * (layout.right_m - layout.left_m)
-    if rng.random() < 0.5:
-        into = (layout.left_m + reach) - ground.across
-    else:
-        into = ground.across - (layout.right_m - reach)
+    from_left = rng.random() < 0.5
+    into = layout.left_m + reach - ground.across if from_left else ground.across - (layout.right_m - reach)
     period = rng.uniform(14, 60)
     rhythm = np.sin(ground.along / period * 2 * np.pi + rng.uniform(0, 6)).astype(np.float32)[:, None] * 0.8
     level = blotch + 0.4 * leaves + rhythm + np.clip(into * 0.35, -2.5, 0.6)

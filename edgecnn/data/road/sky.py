@@ -26,8 +26,9 @@ def paint_sky(rng: np.random.Generator, light: Light, width: int, height: int, h
     for distance in (500.0, 220.0):
         if rng.random() < 0.75:
             _trees(rng, light, image, level, rng.uniform(3, 20) * half_w / 320 * (300 / distance) ** 0.3, distance)
-    image = np.clip(image, 0, 255, out=image).astype(np.uint8)
-    return cv2.resize(image, (2 * half_w, 2 * half_h), interpolation=cv2.INTER_LINEAR)[:height, :width]
+    image = cv2.convertScaleAbs(image)
+    whole = cv2.resize(image, (2 * half_w, 2 * half_h), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(whole[:height, :width], np.uint8)
 
 
 def _clouds(rng: np.random.Generator, light: Light, image: Float32, level: float) -> None:
@@ -53,7 +54,10 @@ def _ridge(rng: np.random.Generator, light: Light, image: Float32, level: float,
     height, width = image.shape[:2]
     top = level - size * (0.9 + 0.5 * wave(rng, width, 1.7))
     color = [(66, 80, 62), (110, 145, 165), (75, 95, 88)][int(rng.integers(3))]
-    lit = light.through_air(np.array(color, np.float32) * light.ambient, away_m * (rng.uniform(0.1, 0.35) if light.weather == "clear" else 1.0))
+    lit = light.through_air(
+        np.array(color, np.float32) * light.ambient,
+        away_m * (rng.uniform(0.1, 0.35) if light.weather == "clear" else 1.0),
+    )
     field = _patch(rng, 1.0, height, width) * np.float32(0.05)
     _fill(image, top, lit, field * np.float32(np.exp(-away_m * 0.35 / light.haze_m)))
 
@@ -67,7 +71,7 @@ def _trees(rng: np.random.Generator, light: Light, image: Float32, level: float,
     lit = light.through_air(color * light.ambient, away_m)
     # The air that hides a thing hides its texture with it.
     seen = np.float32(0.3 * np.exp(-away_m / light.haze_m))
-    _fill(image, top, lit, _patch(rng, 0.75, height, width) * seen)
+    _fill(image, np.asarray(top, np.float32), lit, _patch(rng, 0.75, height, width) * seen)
 
 
 def _patch(rng: np.random.Generator, slope: float, height: int, width: int) -> Float32:

@@ -1,6 +1,7 @@
 """What the ground is made of: asphalt or concrete lanes, tyre tracks, shoulders, grass, from a cross-section table."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -119,7 +120,7 @@ def _pave(
     tint = np.array([0.93, 0.99, 1.03]) if concrete else np.array([1.05, 1.0, 0.98]) + rng.normal(0, 0.025, 3)
     tone = np.ones_like(at)
     tone *= 1 + 0.03 * wave(rng, len(at) // 8, 1.2).repeat(8)[: len(at)]
-    for left, right in zip(bounds[:-1], bounds[1:], strict=True):
+    for left, right in pairwise(bounds):
         # Lanes are paved one by one, and the joint seldom lies exactly under the paint.
         slip = rng.normal(0, 0.12, 2)
         lane = (at > left + slip[0]) & (at < right + slip[1])

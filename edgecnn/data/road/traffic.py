@@ -47,9 +47,7 @@ def sample_traffic(rng: np.random.Generator, layout: Layout, *, occluded: bool) 
     return tuple(sorted(vehicles, key=lambda vehicle: -vehicle.along))
 
 
-def _queue(
-    rng: np.random.Generator, density: float, start: float, offset: float, *, oncoming: bool
-) -> list[Vehicle]:
+def _queue(rng: np.random.Generator, density: float, start: float, offset: float, *, oncoming: bool) -> list[Vehicle]:
     """Vehicles one behind the other in one lane, `density` a metre, the first at `start`."""
     found = []
     at = start

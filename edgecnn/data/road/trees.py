@@ -41,7 +41,7 @@ def tree(variant: int) -> tuple[Float32, ...]:
     bark = np.where((trunk & (alpha < 0.5))[..., None], np.array([52, 62, 74, 1], np.float32), whole)
     sizes = [bark.astype(np.float32)]
     while sizes[-1].shape[0] > 12:
-        sizes.append(cv2.resize(sizes[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+        sizes.append(np.asarray(cv2.resize(sizes[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.float32))
     return tuple(sizes)
 
 
@@ -91,7 +91,9 @@ def set_tree(view: View, picture: Frame, item: Tree) -> None:
     scale = sizes[level].shape[0] / side
     start = (x0 - left) * scale
     mirror = sizes[level].shape[0] - 1 - start
-    place = np.array([[-scale if item.flip else scale, 0, mirror if item.flip else start], [0, scale, (y0 - top) * scale]])
+    place = np.array(
+        [[-scale if item.flip else scale, 0, mirror if item.flip else start], [0, scale, (y0 - top) * scale]]
+    )
     card = cv2.warpAffine(
         sizes[level], place, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,

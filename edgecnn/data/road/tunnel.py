@@ -9,7 +9,7 @@ from edgecnn.data.road import wall_textures
 from edgecnn.data.road.alignment import Alignment, flipped
 from edgecnn.data.road.camera import Camera
 from edgecnn.data.road.coat import Coat
-from edgecnn.data.road.ground import look, visible
+from edgecnn.data.road.ground import look, sight
 from edgecnn.data.road.illumination import light_ground
 from edgecnn.data.road.layout import Layout
 from edgecnn.data.road.light import Light
@@ -78,7 +78,7 @@ def paint_ceiling(
         centre_y_px=camera.height - camera.centre_y_px,
     )
     above = flipped(alignment)
-    ceiling = look(upside_down, above, visible(upside_down, above))
+    ceiling = look(upside_down, above, sight(upside_down, above))
     rows = int(np.searchsorted(-ceiling.along, -tunnel.length_m))
     mottle = ceiling.texture(fractal(int(rng.integers(6)), 1.0), 0.05, 0.1, (0.0, 0.0))
     coat = Coat(np.full((*mottle.shape, 4), 95, np.uint8), 1 + np.float32(0.1) * mottle)

@@ -1,4 +1,4 @@
-"""A vehicle's faces, built once for each body and direction: where they are, of what material, how they face the sky."""
+"""A vehicle's faces, built once for each body and direction: their place, material and tilt to the sky."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -42,7 +42,9 @@ class _Builder:
     def __init__(self) -> None:
         self.faces: list[tuple[list[Point], int, float, float, bool]] = []
 
-    def add(self, points: list[Point], material: int, facing: float, *, scale: float = 1.0, coarse: bool = False) -> None:
+    def add(
+        self, points: list[Point], material: int, facing: float, *, scale: float = 1.0, coarse: bool = False
+    ) -> None:
         """Add one convex face."""
         self.faces.append((points, material, scale, facing, coarse))
 
@@ -96,13 +98,22 @@ def _wheels(builder: _Builder, body: Body, side: int) -> None:
         at = share * body.length_m
         for radius, material in ((size / 2, TYRE), (size * 0.28, TRIM)):
             hub, lift = at + size / 2, size / 2
-            ring = [(float(hub + radius * np.cos(t)), half * side * 0.99, float(lift + radius * np.sin(t))) for t in turn]
+            ring = [
+                (float(hub + radius * np.cos(t)), half * side * 0.99, float(lift + radius * np.sin(t))) for t in turn
+            ]
             builder.add(ring, material, 0.7)
     at, low = 0.14 * body.length_m, body.floor_m + 0.12
     for s in (-1.0, 1.0):
         outer, inner = s * half * 0.97, s * (half - 0.22)
-        builder.add([(at, inner, 0.0), (at, outer, 0.0), (at, outer, size * 0.8), (at, inner, size * 0.8)], TYRE, 0.7, coarse=True)
-    builder.add([(0.06, -half * 0.9, 0.16), (0.06, half * 0.9, 0.16), (0.06, half, low), (0.06, -half, low)], UNDER, 0.6)
+        builder.add(
+            [(at, inner, 0.0), (at, outer, 0.0), (at, outer, size * 0.8), (at, inner, size * 0.8)],
+            TYRE,
+            0.7,
+            coarse=True,
+        )
+    builder.add(
+        [(0.06, -half * 0.9, 0.16), (0.06, half * 0.9, 0.16), (0.06, half, low), (0.06, -half, low)], UNDER, 0.6
+    )
 
 
 def _flank(builder: _Builder, body: Body, tops: list[Point], side: int) -> None:
@@ -115,7 +126,10 @@ def _flank(builder: _Builder, body: Body, tops: list[Point], side: int) -> None:
     for low, high, scale in ((0.0, 0.2, 0.5), (0.2, 0.55, 0.82), (0.82, 0.95, 1.18)):
         a, b = body.floor_m + low * tall, body.floor_m + high * tall
         builder.add(
-            [(near + 0.1, edge, a), (far - 0.2, edge, a), (far - 0.2, edge, b), (near + 0.1, edge, b)], PAINT, -0.66, scale=scale
+            [(near + 0.1, edge, a), (far - 0.2, edge, a), (far - 0.2, edge, b), (near + 0.1, edge, b)],
+            PAINT,
+            -0.66,
+            scale=scale,
         )
     cabin = [(at, width * side, height) for at, height, width in tops if height > belt + 0.02]
     if len(cabin) < 2:
@@ -136,7 +150,12 @@ def _roof_piece(builder: _Builder, near: Point, far: Point, *, glass: bool) -> N
         # Its back is turned to the camera.
         return
     facing = 0.78 + 0.42 * (1 - max(rise, 0.0))
-    quad = [(near[0], -near[2], near[1]), (near[0], near[2], near[1]), (far[0], far[2], far[1]), (far[0], -far[2], far[1])]
+    quad = [
+        (near[0], -near[2], near[1]),
+        (near[0], near[2], near[1]),
+        (far[0], far[2], far[1]),
+        (far[0], -far[2], far[1]),
+    ]
     builder.add(quad, PAINT, facing, coarse=True)
     if glass:
         for low, high, material in ((0.06, 0.92, GLASS), (0.5, 0.92, SKY_GLASS)):

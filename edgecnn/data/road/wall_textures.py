@@ -29,7 +29,7 @@ def concrete(variant: int) -> Float32:
     texture = _blank(rows, (148, 156, 160))
     down = _down(rows)
     step = np.where(down < 0.1, 1.15, np.where(down < 0.6, 0.93, np.where(down < 0.85, 1.06, 0.82)))
-    stains = fractal(variant % 6, 1.0, 3.0)[:rows] * 0.10 + fractal(variant % 6, 0.9)[100 : 101, :] * 0.10 * (1 - down)
+    stains = fractal(variant % 6, 1.0, 3.0)[:rows] * 0.10 + fractal(variant % 6, 0.9)[100:101, :] * 0.10 * (1 - down)
     joints = np.ones(TILE, np.float32)
     joints[:: (64, 128, 80)[variant % 3]] = 0.6
     tone = (0.62, 0.85, 1.1, 1.3)[variant % 4]
@@ -115,7 +115,7 @@ def houses(variant: int) -> Float32:
     texture[..., 3] = 0
     at = 0
     while at < TILE - 40:
-        width = int(min(rng.integers(60, 170), TILE - at))
+        width = min(int(rng.integers(60, 170)), TILE - at)
         top = int(rng.integers(4, 100))
         _house(rng, texture[top:, at : at + width])
         at += width + int(rng.integers(0, 30))
@@ -144,4 +144,4 @@ def kerb(variant: int) -> Float32:
     joints = np.where(np.arange(TILE) % 20 == 0, 0.7, 1.0)
     shade = np.where(_down(12) < 0.35, 1.2, 0.78) * (1 + 0.07 * fractal(variant, 0.9)[:12]) * joints
     texture[..., :3] *= shade[..., None]
-    return cv2.GaussianBlur(texture, (3, 3), 0.6)
+    return np.asarray(cv2.GaussianBlur(texture, (3, 3), 0.6), np.float32)

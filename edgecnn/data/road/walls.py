@@ -1,7 +1,7 @@
 """Things that line the road at a steady distance: barriers, rails, fences, banks, woods, rows of houses.
 
-A wall is a textured curtain that follows the road. Seen without roll each column of the picture meets it at one place, so
-its texture is looked up in true perspective from a few numbers a column.
+A wall is a textured curtain that follows the road. Seen without roll each column of the picture meets it at one place,
+so its texture is looked up in true perspective from a few numbers a column.
 """
 
 import math
@@ -81,7 +81,7 @@ def sight_m(view: View, wall: Wall) -> float:
 
 def _above_crest(view: View, along: Floats, foot: Floats) -> Floats:
     """Lift the wall's foot to the road that hides it."""
-    hiding = np.interp(along, view.crest_along, view.crest_row)
+    hiding = np.interp(along, view.sightline.along, view.sightline.crest)
     return np.asarray(np.minimum(foot, np.maximum(hiding, 0) + 2.0), np.float64)
 
 
@@ -100,12 +100,13 @@ def _fill(view: View, wall: Wall, picture: Frame, first: int, columns: tuple[Flo
     )
     share = np.minimum(rows - head + 0.5, foot - rows + 0.5)
     np.clip(share, 0, 1, out=share)
-    planes = cv2.split(looked)
-    share *= planes[3]
+    *colors, opacity = cv2.split(looked)
+    share *= opacity
     lamps = np.float32(view.light.headlights * 0.7) * np.exp(-((depth / 38) ** 2))
     seen = np.exp(-depth / np.float32(view.light.haze_m))
-    for plane, ambient, haze in zip(planes, view.light.ambient, view.light.haze, strict=False):
-        plane *= (ambient * np.float32(wall.facing) + lamps) * seen
-        plane += haze * (1 - seen)
+    lit = [
+        plane * ((ambient * np.float32(wall.facing) + lamps) * seen) + haze * (1 - seen)
+        for plane, ambient, haze in zip(colors, view.light.ambient, view.light.haze, strict=True)
+    ]
     area = picture[top:bottom, first : first + len(foot)]
-    area[...] = cv2.blendLinear(cv2.convertScaleAbs(cv2.merge(planes[:3])), area.copy(), share, 1 - share)
+    area[...] = cv2.blendLinear(cv2.convertScaleAbs(cv2.merge(lit)), area.copy(), share, 1 - share)

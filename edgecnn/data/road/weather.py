@@ -42,7 +42,17 @@ def rain(rng: np.random.Generator, light: Light, picture: Frame) -> None:
     for _ in range(int(rng.integers(0, 30))):
         size = rng.uniform(0.003, 0.014) * width
         place = (int(rng.uniform(0, width)), int(rng.uniform(0, height)))
-        cv2.ellipse(drops, place, (max(1, int(size)), max(1, int(size * rng.uniform(0.8, 1.6)))), 0, 0, 360, 255, -1, cv2.LINE_AA)
+        cv2.ellipse(
+            drops,
+            place,
+            (max(1, int(size)), max(1, int(size * rng.uniform(0.8, 1.6)))),
+            0,
+            0,
+            360,
+            255,
+            -1,
+            cv2.LINE_AA,
+        )
     picture[...] = np.where(drops[..., None] > 127, cv2.convertScaleAbs(soft, alpha=1.06, beta=4), picture)
 
 
@@ -53,7 +63,9 @@ def glare(rng: np.random.Generator, picture: Frame, horizon: float) -> None:
     rows = (np.arange(0, height, 2, dtype=np.float32) - y)[:, None] / width
     columns = (np.arange(0, width, 2, dtype=np.float32) - x)[None, :] / width
     far = np.hypot(rows, columns)
-    veil = 255 * np.exp(-((far / rng.uniform(0.02, 0.05)) ** 2)) + rng.uniform(50, 150) * np.exp(-far / rng.uniform(0.1, 0.35))
+    veil = 255 * np.exp(-((far / rng.uniform(0.02, 0.05)) ** 2)) + rng.uniform(50, 150) * np.exp(
+        -far / rng.uniform(0.1, 0.35)
+    )
     tint = np.array([0.86, 0.96, 1.0], np.float32)
     light = cv2.resize((veil[..., None] * tint).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     picture[...] = np.clip(picture + light, 0, 255)

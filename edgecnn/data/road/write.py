@@ -1,4 +1,4 @@
-"""Write road scenes to disk in the TuSimple layout, with as many processes as asked and the same bytes whatever that is."""
+"""Write road scenes to disk in the TuSimple layout; the bytes don't depend on the number of processes."""
 
 import multiprocessing
 import os
