@@ -68,9 +68,7 @@ def _lines(findings: dict[str, Any]) -> list[str]:
         f"INT8      {_int8_text(int8)}",
     ]
     for name, engine in findings["engines"].items():
-        lines.append(
-            f"engine    {name} " + (f"{engine['version']}, runs" if engine["runs"] else f"no: {engine['why']}")
-        )
+        lines.append(f"engine    {name}: " + (f"{engine['version']}, runs" if engine["runs"] else engine["why"]))
     absent = [package for package, found in findings["base"].items() if found is None]
     if absent:
         lines.append(f"base      missing: {', '.join(absent)}: pip install edgecnn")
