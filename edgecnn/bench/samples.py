@@ -6,10 +6,12 @@ single_stream adds `start_ns`, `pre_ns`, `engine_ns`, `post_ns`, and so on as ea
 
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from edgecnn.core import atomic
@@ -39,13 +41,14 @@ def read(path: Path, prefix: str) -> dict[str, NDArray[np.int64]]:
         InputError: no such file, not a sample file, or nothing under that prefix.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Not np.load, which would take a bare array for what it is; only the zip form is ours.
+        with path.open("rb") as file, NpzFile(file, allow_pickle=False) as archive:
             columns = {
                 name.removeprefix(f"{prefix}/"): archive[name]
                 for name in archive.files
                 if name.startswith(f"{prefix}/") and "/" not in name.removeprefix(f"{prefix}/")
             }
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: can't read the samples ({error}); keep it beside its result file") from error
     if not columns:
         raise InputError(f"{path}: holds no samples named '{prefix}'; it belongs to another result file")

@@ -75,15 +75,15 @@ def percentile(samples_ns: NDArray[np.int64], p: float, *, unit: str = "ms", on:
     n = len(samples_ns)
     if reason := refusal(n, p):
         raise InputError(f"{reason}; measure for longer")
-    scale = {"ms": 1e-6, "us": 1e-3, "ns": 1.0}[unit]
+    scale = {"ms": 1e6, "us": 1e3, "ns": 1.0}[unit]
     ordered = np.sort(samples_ns)
     low, high = percentile_ranks(n, p, 0.95)
     return Measurement(
-        value=float(ordered[math.ceil(n * p - 1e-9) - 1]) * scale,
+        value=float(ordered[math.ceil(n * p - 1e-9) - 1]) / scale,
         unit=unit,
         n=n,
-        low=None if low is None else float(ordered[low - 1]) * scale,
-        high=None if high is None else float(ordered[high - 1]) * scale,
+        low=None if low is None else float(ordered[low - 1]) / scale,
+        high=None if high is None else float(ordered[high - 1]) / scale,
         on=on,
         method=METHOD,
     )
@@ -95,7 +95,8 @@ def share(hits: int, n: int, *, on: str = "") -> Measurement:
     rate = hits / n
     centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    low = 0.0 if hits == 0 else centre - half
+    high = 1.0 if hits == n else centre + half
     return Measurement(100 * rate, "%", n, 100 * low, 100 * high, on=on, method="Wilson score interval")
 
 

@@ -40,7 +40,7 @@ def steady_from(latency_ns: NDArray[np.int64]) -> int | None:
         first = start
     if bins - first < MIN_STEADY_SHARE * bins or abs(_trend(levels[first:])) > tolerance:
         return None
-    return 0 if first == 0 else offset + first * size
+    return _refined(latency_ns, 0 if first == 0 else offset + first * size, last_level, tolerance)
 
 
 def change_points(levels: NDArray[np.float64], noise: float) -> list[int]:
@@ -68,6 +68,17 @@ def change_points(levels: NDArray[np.float64], noise: float) -> list[int]:
     while starts[0] > 0:
         starts.insert(0, int(previous[starts[0]]))
     return starts
+
+
+def _refined(latency_ns: NDArray[np.int64], start: int, level: float, tolerance: float) -> int:
+    # A few slow first queries are fewer than half a bin and vanish in its median: move on, sample by sample, until
+    # the median of the next five lies within the spread of single samples.
+    steady = latency_ns[start:]
+    spread = 1.4826 * float(np.median(np.abs(steady - level)))
+    bound = tolerance + 3 * spread
+    ahead = np.median(np.lib.stride_tricks.sliding_window_view(steady, MIN_BIN_SAMPLES), axis=1)
+    settled = np.nonzero(np.abs(ahead - level) <= bound)[0]
+    return start + int(settled[0]) if len(settled) else start
 
 
 def _noise(levels: NDArray[np.float64]) -> float:
