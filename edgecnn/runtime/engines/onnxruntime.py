@@ -65,7 +65,6 @@ class OnnxRuntimeEngine:
             # 0 is ORT's way of saying: one a physical core.
             "threads": options.intra_op_num_threads,
             "spinning": options.get_session_config_entry("session.intra_op.allow_spinning") == "1",
-            "denormals_as_zero": options.get_session_config_entry("session.set_denormal_as_zero") == "1",
             "execution_mode": options.execution_mode.name,
             "graph_optimization": options.graph_optimization_level.name,
         }
@@ -110,6 +109,7 @@ def open_engine(
 
 
 def _session_options(options: Mapping[str, Any]) -> ort.SessionOptions:
+    # Not set: session.set_denormal_as_zero. It would also flush denormals in the caller's own thread, for good.
     chosen = ort.SessionOptions()
     chosen.log_severity_level = _ERRORS_ONLY
     chosen.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
@@ -118,7 +118,6 @@ def _session_options(options: Mapping[str, Any]) -> ort.SessionOptions:
     chosen.inter_op_num_threads = 1
     chosen.enable_cpu_mem_arena = True
     chosen.add_session_config_entry("session.intra_op.allow_spinning", str(int(options.get("spinning", True))))
-    chosen.add_session_config_entry("session.set_denormal_as_zero", "1")
     return chosen
 
 

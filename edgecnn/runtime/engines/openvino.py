@@ -24,7 +24,6 @@ _REPORTED = {
     "streams": "NUM_STREAMS",
     "pinning": "ENABLE_CPU_PINNING",
     "performance_hint": "PERFORMANCE_HINT",
-    "denormals_as_zero": "CPU_DENORMALS_OPTIMIZATION",
     "runtime": "RUNTIME_REQUIREMENTS",
 }
 
@@ -137,10 +136,10 @@ def open_engine(
 
 
 def _settings(core: ov.Core, device: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    # Not set: CPU_DENORMALS_OPTIMIZATION. It would also flush denormals in the caller's own thread, for good.
     wanted = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": options.get("precision", "f32"),
-        "CPU_DENORMALS_OPTIMIZATION": True,
         "INFERENCE_NUM_THREADS": options.get("threads"),
         "ENABLE_CPU_PINNING": options.get("pinning"),
     }
