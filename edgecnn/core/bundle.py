@@ -9,9 +9,11 @@ Opened only after every digest matches; a file more or less, a link, or a name t
 What was checked is what is used: `read` hands out bytes whose digest was compared in the same call.
 """
 
+import os
 import stat
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -26,6 +28,9 @@ from edgecnn.core.tensor import FrameSpec, TensorSpec
 SCHEMA = 1
 MANIFEST, SEAL, GOLDEN = "manifest.json", "manifest.sha256", "golden.npz"
 MAX_FILE_BYTES = 4 << 30
+
+# A zip made by other tools may say nothing of a file's kind (0); links, devices and pipes are never taken.
+_PLAIN_MODES = frozenset({0, stat.S_IFREG, stat.S_IFDIR})
 
 Precision = Literal["fp32", "fp16", "int8", "mixed"]
 
@@ -126,13 +131,7 @@ def open_bundle(path: Path) -> Bundle:
     """
     if ".." in path.parts:
         raise BundleError(f"{path}: a bundle path must not contain '..'; give the folder's plain or absolute path")
-    read: Callable[[str], bytes]
-    if path.is_dir():
-        names, read = _folder_names(path), partial(_folder_read, path)
-    elif path.is_file() and zipfile.is_zipfile(path):
-        names, read = _zip_names(path), partial(_zip_read, path)
-    else:
-        raise BundleError(f"{path}: no bundle here (neither a folder with {MANIFEST} nor an .edge file)")
+    names, read = _reader(path)
     for name in (MANIFEST, SEAL):
         if name not in names:
             raise BundleError(f"{path}: no {name}; this is no bundle, or its writing was cut off")
@@ -166,14 +165,27 @@ def write_bundle(target: Path, manifest: Manifest, files: Mapping[str, Path | by
 
 
 def pack(folder: Path, target: Path) -> Path:
-    """Write the bundle in `folder` as one `.edge` file: stored, sorted, fixed times: equal bundles give equal files."""
+    """Write the bundle in `folder` as one `.edge` file: stored, sorted, fixed times, so equal bundles give equal files.
+
+    What was written is opened as a bundle before it gets its name.
+    """
     bundle = open_bundle(folder)
-    temporary = target.with_name(f".{target.name}.tmp")
-    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-        for name in sorted([*bundle.manifest.files, MANIFEST, SEAL]):
-            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), (folder / name).read_bytes())
-    atomic.write_bytes(target, temporary.read_bytes())
-    temporary.unlink()
+    _, read = _reader(folder)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+                for name in sorted([*bundle.manifest.files, MANIFEST, SEAL]):
+                    archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), read(name))
+            file.flush()
+            os.fsync(file.fileno())
+        if open_bundle(temporary).manifest != bundle.manifest:
+            raise BundleError(f"{folder}: changed while it was packed; pack it again when nothing writes to it")
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    atomic.sync_folder(target.parent)
     return target
 
 
@@ -183,13 +195,22 @@ def unpack(source: Path, target: Path) -> Path:
     return write_bundle(target, bundle.manifest, {name: bundle.read(name) for name in bundle.manifest.files})
 
 
+def _reader(path: Path) -> tuple[set[str], Callable[[str], bytes]]:
+    """Return the names of the files in a bundle of either form, and what reads one; nothing is checked but names."""
+    if path.is_dir():
+        return _folder_names(path), partial(_folder_read, path)
+    if path.is_file() and zipfile.is_zipfile(path):
+        return _zip_names(path), partial(_zip_read, path)
+    raise BundleError(f"{path}: no bundle here (neither a folder with {MANIFEST} nor an .edge file)")
+
+
 def _manifest(path: Path, data: bytes) -> Manifest:
     try:
         found = msgspec.json.decode(data, type=dict).get("schema")
         if found != SCHEMA:
             raise BundleError(f"{path}: bundle schema {found!r}; this edgecnn reads {SCHEMA}")
         return msgspec.json.decode(data, type=Manifest)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError(f"{path}: {MANIFEST} is not a manifest: {error}") from error
 
 
@@ -214,8 +235,11 @@ def _check_safe(path: Path, name: str) -> None:
 
 def _check_names(path: Path, manifest: Manifest, names: set[str]) -> None:
     listed = set(manifest.files)
-    for name in listed | {file for artefact in manifest.artefacts for file in artefact.files}:
+    used = {name for artefact in manifest.artefacts for name in artefact.files}
+    for name in listed | used:
         _check_safe(path, name)
+    if unlisted := sorted(used - listed):
+        raise BundleError(f"{path}: an artefact names {unlisted[0]}, which {MANIFEST} does not list")
     if missing := sorted(listed - names):
         raise BundleError(f"{path}: {missing[0]} is missing; get the bundle again from its source")
     if extra := sorted(names - listed - {MANIFEST, SEAL}):
@@ -236,30 +260,40 @@ def _folder_names(path: Path) -> set[str]:
 
 
 def _folder_read(path: Path, name: str) -> bytes:
-    return (path / name).read_bytes()
+    try:
+        return (path / name).read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path}: {name} can't be read: {error.strerror}") from error
 
 
 def _zip_names(path: Path) -> set[str]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-    except zipfile.BadZipFile as error:
-        raise BundleError(f"{path}: damaged .edge file: {error}") from error
-    names = [entry.filename for entry in entries]
+    with _opened(path) as archive:
+        entries = archive.infolist()
+    largest = min(path.stat().st_size, MAX_FILE_BYTES)
     for entry in entries:
-        _check_safe(path, entry.filename)
-        if stat.S_ISLNK(entry.external_attr >> 16):
-            raise BundleError(f"{path}: {entry.filename} is a link; a bundle holds plain files only")
-        if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > MAX_FILE_BYTES:
-            raise BundleError(f"{path}: {entry.filename} is compressed or larger than {MAX_FILE_BYTES >> 30} GiB")
+        _check_safe(path, entry.filename.removesuffix("/"))
+        if stat.S_IFMT(entry.external_attr >> 16) not in _PLAIN_MODES:
+            raise BundleError(f"{path}: {entry.filename} is a link or a special file; a bundle holds plain files only")
+        if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > largest:
+            raise BundleError(f"{path}: {entry.filename} is compressed or claims more bytes than the .edge file has")
+    names = [entry.filename for entry in entries if not entry.is_dir()]
     if len(set(names)) != len(names):
         raise BundleError(f"{path}: one name stands twice in the .edge file")
     return set(names)
 
 
 def _zip_read(path: Path, name: str) -> bytes:
+    with _opened(path) as archive:
+        return archive.read(name)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
-            return archive.read(name)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise BundleError(f"{path}: damaged .edge file: {error}") from error
+            yield archive
+    except BundleError:
+        raise
+    except Exception as error:
+        # zipfile lets whatever its parser stumbles over through: struct.error, EOFError, RuntimeError, ...
+        raise BundleError(f"{path}: damaged .edge file: {str(error) or type(error).__name__}") from error
