@@ -6,7 +6,6 @@ Other packages add rows through entry points in the groups `edgecnn.engines`, `e
 import difflib
 import importlib
 from collections.abc import Iterable, Mapping
-from importlib.metadata import entry_points
 from typing import Any, NamedTuple
 
 from edgecnn.core.errors import InputError, MissingExtraError
@@ -114,7 +113,9 @@ def known(kind: str) -> dict[str, Entry]:
 
 def resolve(kind: str, name: str) -> Any:
     """Import and return what `name` stands for in the table of `kind`."""
-    return import_entry(choose(kind, known(kind), name), f"{kind} '{name}'")
+    # Other packages' rows are read only for a name that is not ours: finding them costs more than most imports.
+    table = GROUPS[kind] if name in GROUPS[kind] else known(kind)
+    return import_entry(choose(kind, table, name), f"{kind} '{name}'")
 
 
 def import_entry(entry: Entry, what: str) -> Any:
@@ -134,4 +135,6 @@ def import_entry(entry: Entry, what: str) -> Any:
 
 
 def _plugins(kind: str) -> dict[str, Entry]:
-    return {point.name: Entry(point.value) for point in entry_points(group=f"edgecnn.{kind}s")}
+    from importlib import metadata  # noqa: PLC0415 - a fifth of what loading a bundle imports, and rarely needed
+
+    return {point.name: Entry(point.value) for point in metadata.entry_points(group=f"edgecnn.{kind}s")}

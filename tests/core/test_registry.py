@@ -48,7 +48,7 @@ def test_a_wrong_attribute_is_named():
 
 
 def _with_plugins(monkeypatch, *points):
-    monkeypatch.setattr(registry, "entry_points", lambda group: [p for p in points if p.group == group])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [p for p in points if p.group == group])
 
 
 def test_another_package_adds_an_engine_by_entry_point(monkeypatch):
