@@ -162,7 +162,8 @@ def _behind_commuting(value: ir.Value | None, scheme: Scheme) -> bool:
 
 def _written_in_int8(node: ir.Node, scheme: Scheme) -> bool:
     value = after_fusion(node.outputs[0], scheme.fused)
-    return reaches_output(value, frozenset()) or any(use.node.op_type == Q for use in value.uses())
+    through = scheme.commuting if node.op_type in scheme.float_results else frozenset()
+    return reaches_output(value, through) or any(use.node.op_type == Q for use in value.uses())
 
 
 def _text(form: Format) -> str:

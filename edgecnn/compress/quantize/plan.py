@@ -76,7 +76,10 @@ class _Planner:
     def quantize_output(self, node: ir.Node) -> None:
         """Quantize what a chosen node gives, unless it leaves the graph."""
         value = after_fusion(node.outputs[0], self.scheme.fused)
-        if not value.is_graph_output():
+        leaves = value.is_graph_output() or (
+            node.op_type in self.scheme.float_results and reaches_output(value, self.scheme.commuting)
+        )
+        if not leaves:
             self._want(value)
 
     def finish(self) -> Plan:

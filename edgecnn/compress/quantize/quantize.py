@@ -88,7 +88,7 @@ def _choose(
         if group[0] in plan.pixels:
             zero = plan.pixels[group[0]][1]
             scales[group[0]] = Scale(np.float32(1), zero, "uint8")
-            tensors[group[0]] = QuantizedTensor(-zero, 255 - zero, 1.0, zero, -zero, 255 - zero)
+            tensors[group[0]] = QuantizedTensor(-float(zero), 255.0 - zero, 1.0, zero, -float(zero), 255.0 - zero)
             continue
         nonnegative = all(histograms[name].seen_min >= 0 for name in group)
         form = scheme.nonnegative if nonnegative else scheme.activation

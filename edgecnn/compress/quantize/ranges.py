@@ -23,7 +23,7 @@ LEAST_SPAN = 1e-6
 def find_range(histogram: Histogram, method: Method, form: Format) -> Range:
     """Return the range that `method` chooses, widened to hold zero and, for a symmetric format, to be symmetric."""
     low, high = METHODS[method](histogram, form)
-    return widen(low, high, form)
+    return widen(float(low), float(high), form)
 
 
 def widen(low: float, high: float, form: Format) -> Range:

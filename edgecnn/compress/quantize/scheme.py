@@ -50,7 +50,8 @@ class Scheme:
         bias: `int32` at the scale of input times weight, or left in float.
         weight_form: `stored` keeps int8 weights behind DequantizeLinear; `simulated` keeps float ones behind Q and DQ.
         pixels_as_stored: whether uint8 pixels may serve as the quantized tensor themselves, without any rounding.
-        float_heads: op types that stay in float where their result is an output of the graph.
+        float_heads: op types that stay in float altogether where their result is an output of the graph.
+        float_results: op types that can give float from INT8 inputs; they do where their result is an output.
         min_opset: the oldest opset that has what the scheme places.
     """
 
@@ -67,5 +68,6 @@ class Scheme:
     bias: Literal["int32", "float"]
     weight_form: Literal["stored", "simulated"] = "stored"
     pixels_as_stored: bool = False
-    float_heads: frozenset[str] = frozenset({"Gemm", "MatMul"})
+    float_heads: frozenset[str] = frozenset()
+    float_results: frozenset[str] = frozenset({"Gemm", "MatMul"})
     min_opset: int = 13

@@ -27,5 +27,4 @@ SCHEME = Scheme(
     residual="every_input",
     quantized_outputs=False,
     bias="float",
-    pixels_as_stored=True,
 )
