@@ -30,7 +30,10 @@ def is_device_side(name):
 
 def loaded_after(names):
     """Return the top-level packages that a fresh Python holds after importing `names`."""
-    code = f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\nprint(*{{m.split('.')[0] for m in sys.modules}})"
+    code = (
+        f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\n"
+        "print(*{m.split('.')[0] for m in sys.modules})"
+    )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
