@@ -1,10 +1,9 @@
 """Documents are tests: what they tell a reader to type is typed here.
 
 A fenced block right below the line `<!-- run -->` is run, in a copy of the checkout that all blocks of one document
-share, from top to bottom. In a `console` block the lines that begin with `$ ` are the commands and the rest is
-output for the reader; with no such line, all of it is commands. A `bash` block is run as it stands, a `python` block
-by this Python. `<!-- run: slow -->` marks
-a document whose blocks take minutes: it runs with `-m slow`.
+share, from top to bottom. In a `console` block the lines that begin with `$ ` are the commands and the rest is output
+for the reader; with no such line, all of it is commands. A `bash` block is run as it stands, a `python` block by this
+Python. `<!-- run: slow -->` marks a document whose blocks take minutes: it runs with `-m slow`.
 """
 
 import doctest
