@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -10,14 +10,24 @@ from edgecnn.core import registry, typed_yaml
 from edgecnn.core.errors import RecipeError
 from edgecnn.core.tensor import FrameSpec
 
+# A recipe's name becomes a folder's name.
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$(?!\n)")]
+Count = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
+CountOrNone = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
+Seed = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+# The upper bounds keep out infinity, which YAML can spell.
+Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+
 
 class RoadSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Synthetic road scenes: `frames` of them, deterministic from `seed`; empty `conditions` means all of them."""
 
-    frames: int
-    seed: int
-    width: int = 640
-    height: int = 360
+    frames: Count
+    seed: Seed
+    width: Count = 640
+    height: Count = 360
     conditions: tuple[str, ...] = ()
 
 
@@ -39,7 +49,7 @@ class DataSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     train: Source
     val: Source
-    calibration_frames: int = 300
+    calibration_frames: Count = 300
 
 
 class ModelSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -59,20 +69,20 @@ class TrainSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     unseen.
     """
 
-    epochs: int
-    batch_size: int = 32
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-4
-    warmup_epochs: float = 1.0
-    ema_decay: float = 0.998
-    grad_clip: float = 5.0
+    epochs: Count
+    batch_size: Count = 32
+    learning_rate: Positive = 2e-3
+    weight_decay: NotNegative = 1e-4
+    warmup_epochs: NotNegative = 1.0
+    ema_decay: Fraction = 0.998
+    grad_clip: Positive = 5.0
     mixed_precision: bool = True
     augment: bool = True
-    workers: int = 2
-    threads: int = 2
-    monitor_every: int = 1
-    monitor_frames: int = 200
-    patience: int = 0
+    workers: CountOrNone = 2
+    threads: Count = 2
+    monitor_every: Count = 1
+    monitor_frames: Count = 200
+    patience: CountOrNone = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
@@ -89,26 +99,26 @@ class VerifySection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     The tolerances bound ||out - golden|| / ||golden|| of every output.
     """
 
-    max_drop: float = 1.0
-    min_figure: float = 0.0
-    tolerance_fp32: float = 1e-3
-    tolerance_int8: float = 0.35
+    max_drop: NotNegative = 1.0
+    min_figure: NotNegative = 0.0
+    tolerance_fp32: Positive = 1e-3
+    tolerance_int8: Positive = 0.35
 
 
 class BenchSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How latency is taken: seconds a scenario and artefact, camera rate in frames a second, engine threads."""
 
-    seconds: float = 10.0
-    camera_fps: float = 30.0
-    threads: int = 2
+    seconds: Positive = 10.0
+    camera_fps: Positive = 30.0
+    threads: Count = 2
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """From data to bundle."""
 
-    name: str
+    name: Name
     task: str
-    seed: int = 0
+    seed: Seed = 0
     data: DataSection
     model: ModelSection
     train: TrainSection

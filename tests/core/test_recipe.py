@@ -70,3 +70,38 @@ def test_a_source_is_either_made_or_on_disk(tmp_path, tree):
         tree["data"]["val"] = source
         with pytest.raises(RecipeError, match=r"data\.val: give either `root`"):
             read(tmp_path, tree)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("train.epochs", "0"),
+        ("train.batch_size", "-1"),
+        ("train.learning_rate", "0"),
+        ("train.learning_rate", ".nan"),
+        ("train.learning_rate", ".inf"),
+        ("train.ema_decay", "1.0"),
+        ("train.threads", "0"),
+        ("train.epochs", "3.5"),
+        ("seed", "-1"),
+        ("data.train.road.frames", "0"),
+        ("bench.seconds", "-.inf"),
+        ("verify.max_drop", "-1"),
+        ("model.frame.width", "0"),
+        ("name", "../elsewhere"),
+        ("name", "a/b"),
+        ("name", "''"),
+        ("name", "'a b'"),
+        ("name", "x\u2028y"),
+    ],
+)
+def test_a_value_out_of_its_range_is_refused(tmp_path, tree, key, value):
+    with pytest.raises(RecipeError) as caught:
+        read(tmp_path, tree, **{key: value})
+    assert key.rpartition(".")[0] in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_ends_in_a_line_break_is_refused(tmp_path, tree):
+    with pytest.raises(RecipeError, match="name: Expected `str` matching"):
+        read(tmp_path, tree | {"name": "fine\n"})

@@ -1,0 +1,33 @@
+import pytest
+
+from edgecnn.core import shared
+from edgecnn.core.errors import InputError
+
+
+def test_a_checkout_has_both_folders():
+    assert "lane-quickstart" in shared.names("recipes")
+    assert "x86-host-vnni" in shared.names("devices")
+
+
+def test_an_installed_copy_goes_before_a_checkout(tmp_path, monkeypatch):
+    monkeypatch.setattr(shared, "PACKAGE", tmp_path / "edgecnn")
+    with pytest.raises(InputError, match="no devices/ found"):
+        shared.folder("devices")
+    (tmp_path / "devices").mkdir()
+    assert shared.folder("devices") == tmp_path / "devices"
+    installed = tmp_path / "edgecnn" / "_shared" / "devices"
+    installed.mkdir(parents=True)
+    assert shared.folder("devices") == installed
+
+
+def test_a_path_is_taken_as_a_path_and_a_name_as_a_name(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("")
+    assert shared.find("recipes", str(path)) == path
+    assert shared.find("recipes", "lane-quickstart").name == "lane-quickstart.yaml"
+    assert shared.recipe_path(path) == path
+    for name in (str(tmp_path / "none.yaml"), "none.yaml", "../none"):
+        with pytest.raises(InputError, match="no such file"):
+            shared.find("recipes", name)
+    with pytest.raises(InputError, match="unknown device 'lane-quickstart'"):
+        shared.find("devices", "lane-quickstart")
