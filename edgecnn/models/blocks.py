@@ -30,12 +30,13 @@ class BasicBlock(nn.Module):
 class ResNet(nn.Module):
     """A ResNet of basic blocks whose channels are `width` times (64, 128, 256, 512), rounded to a multiple of 8.
 
-    `depths` gives the blocks of the four stages ((2, 2, 2, 2) is ResNet-18). Stride 32; `channels` is the last width.
+    `depths` gives the blocks of each stage: (2, 2, 2, 2) is ResNet-18 with `stride` 32, three stages end at stride 16.
+    `channels` is the last stage's width.
     """
 
     def __init__(self, width: float, depths: tuple[int, ...]) -> None:
         super().__init__()
-        channels = [max(8, round(base * width / 8) * 8) for base in (64, 128, 256, 512)]
+        channels = [max(8, round(base * width / 8) * 8) for base in (64, 128, 256, 512)[: len(depths)]]
         self.stem = nn.Sequential(conv_bn(3, channels[0], 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
         stages = []
         before = channels[0]
@@ -47,8 +48,9 @@ class ResNet(nn.Module):
             before = outputs
         self.stages = nn.Sequential(*stages)
         self.channels = channels[-1]
+        self.stride = 2 ** (1 + len(depths))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map [N, 3, H, W] to [N, channels, H / 32, W / 32] (rounded up)."""
+        """Map [N, 3, H, W] to [N, channels, H / stride, W / stride] (rounded up)."""
         out: Tensor = self.stages(self.stem(x))
         return out

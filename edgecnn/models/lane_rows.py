@@ -18,13 +18,20 @@ NORMALISE = Normalise(mean=(0.406, 0.456, 0.485), std=(0.225, 0.224, 0.229), col
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`width` scales the backbone's channels, `depths` are its blocks a stage, `reduced` and `hidden` size the head."""
+    """`width` scales the backbone's channels, `depths` are its blocks a stage, `reduced` and `hidden` size the head.
+
+    Four stages look at the frame in steps of 32 pixels, three in steps of 16, which suits small inputs better.
+    """
 
     width: float = 1.0
-    depths: tuple[int, int, int, int] = (2, 2, 2, 2)
+    depths: tuple[int, ...] = (2, 2, 2, 2)
     reduced: int = 8
     hidden: int = 256
     dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if len(self.depths) not in (3, 4) or min(self.depths) < 1:
+            raise ValueError("depths needs three or four stages of at least one block")
 
 
 class LaneRows(nn.Module):
@@ -37,7 +44,8 @@ class LaneRows(nn.Module):
         self.shapes = (loc.shape[1:], exist.shape[1:])
         self.backbone = ResNet(params.width, params.depths)
         self.reduce = nn.Conv2d(self.backbone.channels, params.reduced, 1)
-        features = math.ceil(frame.height / 32) * math.ceil(frame.width / 32) * params.reduced
+        stride = self.backbone.stride
+        features = math.ceil(frame.height / stride) * math.ceil(frame.width / stride) * params.reduced
         self.hidden = nn.Linear(features, params.hidden)
         self.drop = nn.Dropout(params.dropout)
         self.loc = nn.Linear(params.hidden, math.prod(self.shapes[0]))
