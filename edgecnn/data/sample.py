@@ -10,7 +10,8 @@ import numpy as np
 from edgecnn.core.errors import DataError
 from edgecnn.core.results import Frame, Result
 
-_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+# A thumbnail inside the file has an end marker of its own, but never after the picture's last scan begins.
+_JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 _PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 # Frame headers of every JPEG process; C4, C8 and CC in the same range mean something else.
 _JPEG_FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -39,9 +40,9 @@ def read_image(path: Path) -> Frame:
             with grey and says nothing, so the end marker is looked for here.
     """
     data = _bytes(path)
-    if data.startswith(_JPEG_START) and _JPEG_END not in data[-4096:]:
+    if data.startswith(_JPEG_START) and data.rfind(_JPEG_END) < data.rfind(_JPEG_SCAN):
         raise DataError(f"{path}: JPEG cut off after {len(data)} bytes (no end marker); copy the file again")
-    if data.startswith(_PNG_START) and _PNG_END not in data[-4096:]:
+    if data.startswith(_PNG_START) and _PNG_END not in data:
         raise DataError(f"{path}: PNG cut off after {len(data)} bytes (no end chunk); copy the file again")
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)

@@ -47,8 +47,8 @@ class Alignment:
     @property
     def turn_m(self) -> float:
         """How far the line bends away from its first direction within 60 m: what the eye calls a curve."""
-        ahead = float(np.interp(60.0, self.along, self.x))
-        return abs(ahead - 60.0 * math.tan(float(np.interp(0.0, self.along, self.heading))))
+        x, _, z, _ = self.frame(np.array(60.0))
+        return abs(float(x) - float(z) * math.tan(float(np.interp(0.0, self.along, self.heading))))
 
 
 def straight(heading_rad: float = 0.0) -> Alignment:

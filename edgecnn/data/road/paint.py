@@ -15,24 +15,31 @@ COLORS = {"white": (226.0, 228.0, 226.0), "yellow": (48.0, 158.0, 214.0)}
 
 
 def strip(ground: Ground, offset: Floats | float, width_m: float) -> Strip:
-    """Return the pixels that a strip `width_m` wide around `offset` metres touches.
-
-    A strip that crosses the rows at a slant covers a pixel by degrees over as many columns as it moves in one row.
-    """
+    """Return the pixels that a strip `width_m` wide around `offset` metres touches, and the area of each it covers."""
     middle = ground.column(offset)
     half = width_m / 2 / ground.scale
-    # Where the strip shifts from row to row, the edge is a ramp of that width instead of one pixel.
-    ramp = np.maximum(1.0, np.abs(np.gradient(middle)))
+    # Where the strip moves sideways within a row, its edge sweeps over that many columns.
+    sweep = np.maximum(np.abs(np.gradient(middle)), 1e-3)
     width = ground.across.shape[1]
-    low = np.clip(np.floor(middle - half - ramp / 2), 0, width).astype(np.int64)
-    high = np.clip(np.ceil(middle + half + ramp / 2), 0, width).astype(np.int64)
+    low = np.clip(np.floor(middle - half - sweep / 2), 0, width).astype(np.int64)
+    high = np.clip(np.ceil(middle + half + sweep / 2), 0, width).astype(np.int64)
     counts = np.maximum(high - low, 0)
     rows = np.repeat(np.arange(len(counts)), counts)
     columns = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts - low, counts)
-    x = columns + 0.5 - middle[rows]
-    edge, soft = half[rows], ramp[rows]
-    cover = np.clip((x + edge) / soft + 0.5, 0, 1) - np.clip((x - edge) / soft + 0.5, 0, 1)
+    left = columns - middle[rows]
+    cover = _swept(left + 1, half[rows], sweep[rows]) - _swept(left, half[rows], sweep[rows])
     return Strip(rows, columns, cover.astype(np.float32))
+
+
+def _swept(x: Floats, half: Floats, sweep: Floats) -> Floats:
+    """Return the area left of `x` of a strip around 0, `2 * half` wide, whose edges sweep over `sweep` in the row."""
+
+    def beyond(edge: Floats) -> Floats:
+        # The integral of an edge's ramp from 0 to 1.
+        inside = np.clip(edge + sweep / 2, 0, sweep)
+        return np.asarray(inside**2 / (2 * sweep) + np.maximum(edge - sweep / 2, 0))
+
+    return beyond(x + half) - beyond(x - half)
 
 
 def dashes(ground: Ground, dash_m: float, gap_m: float, phase_m: float) -> Floats:

@@ -1,0 +1,128 @@
+"""The TuSimple layout: what is written is read, what is broken is named by file and line."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from edgecnn.core.errors import DataError
+from edgecnn.core.results import Lanes
+from edgecnn.data.formats.tusimple import label_record, predictions, read, write_labels
+
+ROWS = [100, 110, 120, 130]
+GOOD = {"lanes": [[-2, 50, 40, 30], [90, 100, 110, -2]], "h_samples": ROWS, "raw_file": "clips/a/1.jpg"}
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A folder with one picture of 160x144 and no labels."""
+    (tmp_path / "clips/a").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "clips/a/1.jpg"), np.zeros((144, 160, 3), np.uint8))
+    return tmp_path
+
+
+def labelled(root, *lines, name="label_data.json"):
+    (root / name).write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines) + "\n")
+    return root
+
+
+def test_lines_carry_points_rows_size_positions_and_tags(root):
+    (sample,) = read(labelled(root, {**GOOD, "tags": ["day", "curve"]}))
+    lanes = sample.truth
+    assert sample.image == root / "clips/a/1.jpg"
+    assert sample.tags == ("day", "curve")
+    assert (lanes.width, lanes.height) == (160, 144)
+    assert lanes.lines[0].tolist() == [[50, 110], [40, 120], [30, 130]]
+    assert lanes.lines[1].tolist() == [[90, 100], [100, 110], [110, 120]]
+    assert lanes.rows.tolist() == ROWS
+    assert lanes.positions == (-1, 1)
+
+
+def test_row_grids_may_differ_between_files_and_blank_lines_are_skipped(root):
+    labelled(root, GOOD, "", name="b.json")
+    labelled(root, {**GOOD, "h_samples": [10, 20], "lanes": [[5, 6]]}, name="a.json")
+    assert [len(sample.truth.rows) for sample in read(root)] == [2, 4]
+    assert [len(sample.truth.rows) for sample in read(root, ("b.json",))] == [4]
+
+
+def test_lines_of_fewer_than_two_points_are_dropped(root):
+    (sample,) = read(labelled(root, {**GOOD, "lanes": [[-2, -2, -2, -2], [-2, 7, -2, -2], GOOD["lanes"][0]]}))
+    assert len(sample.truth.lines) == 1
+
+
+def test_rows_in_falling_order_come_back_sorted(root):
+    (sample,) = read(labelled(root, {**GOOD, "h_samples": ROWS[::-1], "lanes": [[30, 40, 50, -2]]}))
+    assert sample.truth.lines[0].tolist() == [[50, 110], [40, 120], [30, 130]]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('{"lanes": [[1, 2], ', "not JSON"),
+        ("[1, 2]", "must be a JSON object, not list"),
+        ({"lanes": [], "raw_file": "clips/a/1.jpg"}, "key 'h_samples' is missing"),
+        ({**GOOD, "lanes": [[1, 2, 3]]}, "lane 0 has 3 values for 4 h_samples"),
+        ({**GOOD, "lanes": [[1, 2, 3, "x"]]}, "lane 0 must be a list of numbers"),
+        ({**GOOD, "lanes": [[1, 2, 3, None]]}, "lane 0 must be a list of numbers"),
+        ({**GOOD, "lanes": [[1, 2, 3, True]]}, "lane 0 must be a list of numbers"),
+        ({**GOOD, "lanes": [5]}, "lane 0 must be a list of numbers"),
+        ({**GOOD, "lanes": "none"}, "'lanes' must be a list"),
+        ({**GOOD, "h_samples": "all"}, "'h_samples' must be a list of numbers"),
+        ('{"lanes": [[NaN, 1]], "h_samples": [1, 2], "raw_file": "clips/a/1.jpg"}', "finite"),
+        ({**GOOD, "raw_file": 7}, "'raw_file' must be the path"),
+        ({**GOOD, "tags": "day"}, "'tags' must be a list of words"),
+    ],
+)
+def test_a_broken_line_is_named_by_file_and_number(root, line, words):
+    labelled(root, GOOD, line)
+    samples = read(root)
+    next(samples)
+    with pytest.raises(DataError, match=rf"label_data\.json:2: .*{words}") as caught:
+        next(samples)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_first_line_is_reported_not_skipped(root):
+    labelled(root, '{"lanes": [[1, 2]], "h_samples": [1, 2], "raw_fi')
+    with pytest.raises(DataError, match=r"label_data\.json:1: not JSON"):
+        next(read(root))
+
+
+def test_other_json_files_are_no_labels(root):
+    (root / "notes.json").write_text('{"author": "x"}')
+    predictions(root / "pred.json", [], ROWS)
+    labelled(root, GOOD)
+    assert len(list(read(root))) == 1
+
+
+def test_folders_without_labels_say_what_is_missing(tmp_path):
+    with pytest.raises(DataError, match=r"no \*\.json label file"):
+        next(read(tmp_path))
+    with pytest.raises(DataError, match="no such folder"):
+        next(read(tmp_path / "none"))
+    with pytest.raises(DataError, match="check the label file's name"):
+        next(read(tmp_path, ("none.json",)))
+
+
+def test_a_missing_picture_is_an_error(root):
+    with pytest.raises(DataError, match="can't be read"):
+        next(read(labelled(root, {**GOOD, "raw_file": "clips/b/2.jpg"})))
+
+
+def test_labels_survive_the_round_trip(root):
+    line = np.array([[50.4, 110], [40.6, 120], [30, 130]], np.float32)
+    lanes = Lanes((line,), 160, 144, (-1,), rows=np.array(ROWS, np.float32))
+    write_labels(root / "label_data.json", [label_record(lanes, "clips/a/1.jpg", ("rain",))])
+    (sample,) = read(root)
+    assert sample.truth.lines[0].tolist() == [[50, 110], [41, 120], [30, 130]]
+    assert sample.truth.positions == (-1,)
+    assert sample.tags == ("rain",)
+    assert [path.name for path in root.iterdir() if path.is_file()] == ["label_data.json"]
+
+
+def test_predictions_take_the_submission_form_between_and_beyond_points(root):
+    line = np.array([[10, 105], [30, 125]], np.float32)
+    predictions(root / "pred.json", [("clips/a/1.jpg", Lanes((line,), 160, 144), 4.5678)], ROWS)
+    record = json.loads((root / "pred.json").read_text())
+    assert record == {"raw_file": "clips/a/1.jpg", "lanes": [[-2, 15, 25, -2]], "run_time": 4.568}
