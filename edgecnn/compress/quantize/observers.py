@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
+import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
@@ -34,6 +35,8 @@ def observe(
             raise EngineError(f"calibration frame {frames}: {' '.join(str(error).split())[:300]}") from error
         frames += 1
         for name, array in zip(tensors, arrays, strict=True):
+            if not np.isfinite(array).all():
+                raise DataError(f"calibration frame {frames - 1} makes '{name}' hold NaN or infinity; mend the model")
             histograms[name].add(array)
     if not frames:
         raise DataError("no calibration frame was given; INT8 ranges need at least one, better 100 or more")

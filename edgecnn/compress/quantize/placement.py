@@ -68,15 +68,14 @@ def _quantize_weights(graph: ir.Graph, node: ir.Node, scheme: Scheme, before: Sc
     weights = constant(node.inputs[1])
     bias = constant(node.inputs[2]) if len(node.inputs) > 2 else None
     assert weights is not None  # noqa: S101 - the plan chose the node for its constant weights
-    as_int = bias is not None and before is not None and scheme.bias == "int32"
     axis = channel_axis(node, scheme)
-    least = least_scale(bias, float(before.scale)) if as_int and bias is not None and before is not None else 0.0
-    result = quantize_weights(weights, scheme.weight, axis, least if axis is not None else float(np.max(least)))
+    # Also where the scheme leaves the bias in float: ONNX Runtime rounds it to int32 itself, and lets it overflow.
+    least = least_scale(bias, float(before.scale)) if bias is not None and before is not None else np.zeros(1)
+    result = quantize_weights(weights, scheme.weight, axis, least if axis is not None else float(least.max()))
     node.replace_input_with(1, _dequantized(graph, node, f"{node.name}.weight", result, weights, scheme))
-    if as_int and bias is not None and before is not None:
+    if scheme.bias == "int32" and bias is not None and before is not None:
         stored, scale = quantize_bias(bias, before.scale, result.scale)
-        bias_axis = 0 if axis is not None else None
-        as_weights = Weights(stored, scale, bias_axis)
+        as_weights = Weights(stored, scale, 0 if axis is not None else None)
         node.replace_input_with(2, _dequantized(graph, node, f"{node.name}.bias", as_weights, None, scheme))
 
 

@@ -170,8 +170,9 @@ def _weight_reason(node: ir.Node) -> str | None:
     weights = constant(node.inputs[1])
     if weights is None or weights.dtype != np.float32:
         return "its weights are not a float32 constant"
-    if len(node.inputs) > 2 and node.inputs[2] is not None and constant(node.inputs[2]) is None:
-        return "its bias is not a constant"
+    bias = node.inputs[2] if len(node.inputs) > 2 else None
+    if bias is not None and getattr(constant(bias), "ndim", None) != 1:
+        return "its bias is not a constant vector"
     if node.op_type == "MatMul" and weights.ndim != 2:
         return "its weights are not a matrix"
     if node.op_type == "Gemm" and (

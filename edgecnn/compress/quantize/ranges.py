@@ -22,7 +22,7 @@ LEAST_SPAN = 1e-6
 
 def find_range(histogram: Histogram, method: Method, form: Format) -> Range:
     """Return the range that `method` chooses, widened to hold zero and, for a symmetric format, to be symmetric."""
-    low, high = METHODS[method](histogram, form)
+    low, high = METHODS[method](histogram, form) if histogram.bound else (0.0, 0.0)
     return widen(float(low), float(high), form)
 
 
@@ -51,7 +51,7 @@ def _minmax(histogram: Histogram, form: Format) -> Range:  # noqa: ARG001 - one 
 
 
 def _percentile(histogram: Histogram, form: Format) -> Range:  # noqa: ARG001
-    share = np.cumsum(histogram.counts) / max(histogram.counts.sum(), 1)
+    share = np.cumsum(histogram.counts) / histogram.counts.sum()
     centres = histogram.centres
     low = float(centres[int(np.searchsorted(share, TAIL / 2))])
     high = float(centres[min(int(np.searchsorted(share, 1 - TAIL / 2)), len(centres) - 1)])
@@ -67,8 +67,6 @@ def _mse(histogram: Histogram, form: Format) -> Range:
         return float(np.dot(counts, (rounded(centres, *widen(low, high, form), form) - centres) ** 2))
 
     low, high = _minmax(histogram, form)
-    if not len(centres):
-        return low, high
     shrink = min(SHRINKS, key=lambda s: cost(low * s, high * s))
     low, high = low * shrink, high * shrink
     if low < 0 < high and not form.symmetric:
