@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn.core.results import Frame
 from edgecnn.data.road.alignment import REACH_M, Alignment
 from edgecnn.data.road.camera import Camera
 from edgecnn.data.road.noise import TILE
@@ -43,15 +44,15 @@ class Ground:
         return np.asarray((offset - self.origin) / self.scale, np.float64)
 
     def texture(
-        self, tile: Float32, texel_m: float, texel_along_m: float, shift: tuple[float, float], every: int = 1
+        self, tile: Frame, texel_m: float, texel_along_m: float, shift: tuple[float, float], every: int = 1
     ) -> Float32:
-        """Sample `tile` in true perspective, float32 [R, W].
+        """Sample `tile` in true perspective, float32 [R, W] of mean 0 and, close by, deviation 1.
 
         Rows that cover more road than a texel average it, so their amplitude falls with the square root of the number
         of texels covered; a row sees far more length than width.
 
         Args:
-            tile: float32 [512, 512], tileable.
+            tile: uint8 [512, 512], tileable, from `noise.tile`.
             texel_m: metres across the road that a texel covers.
             texel_along_m: metres along the road that a texel covers.
             shift: where the texture begins, in texels.
@@ -64,12 +65,14 @@ class Ground:
         map_x = begin[:, None].astype(np.float32) + (self.scale / texel_m)[:, None].astype(np.float32) * columns
         rows = (self.along / texel_along_m + shift[1]) % TILE
         map_y = np.repeat(rows[:, None].astype(np.float32), len(columns), axis=1)
-        field = cv2.remap(tile, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        levels = cv2.remap(tile, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        field = np.asarray(levels, np.float32) - 128
         covered = np.maximum(self.length / texel_along_m, 1) * np.maximum(self.scale / texel_m, 1)
-        field *= (covered**-0.5)[:, None].astype(np.float32)
+        field *= (covered**-0.5 / 32)[:, None].astype(np.float32)
         if every > 1:
-            field = cv2.resize(field, (len(columns) * every, len(rows)), interpolation=cv2.INTER_LINEAR)[:, :width]
-        return np.asarray(field, np.float32)
+            whole = cv2.resize(field, (len(columns) * every, len(rows)), interpolation=cv2.INTER_LINEAR)
+            return np.asarray(whole[:, :width], np.float32)
+        return field
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn.core.results import Frame
+
 TILE = 512
 _ASSET_SEED = 20_240_917
 
@@ -25,6 +27,12 @@ def fractal(variant: int, slope: float, stretch: float = 1.0) -> NDArray[np.floa
     spectrum = np.fft.rfft2(rng.standard_normal((TILE, TILE))) * radius**-slope
     field = np.fft.irfft2(spectrum, s=(TILE, TILE))
     return np.asarray((field - field.mean()) / field.std(), np.float32)
+
+
+@lru_cache(maxsize=64)
+def tile(variant: int, slope: float, stretch: float = 1.0) -> Frame:
+    """Return `fractal` as bytes, 128 for the mean and 32 for the deviation: a quarter of the memory to look up."""
+    return np.asarray(np.clip(fractal(variant, slope, stretch) * 32 + 128.5, 0, 255), np.uint8)
 
 
 @lru_cache(maxsize=4)

@@ -99,10 +99,11 @@ def _bridge(rng: np.random.Generator, view: View, item: Structure, target: Frame
     _panel(view, target, item.along, (-70, 70), (low, high), item.color, 0.85 * tone)
     _panel(view, target, item.along, (-70, 70), (low, low + 0.25), item.color, 0.6 * tone)
     _panel(view, target, item.along, (-70, 70), (high, high + 0.9), item.color, 0.95 * tone)
-    _weather(rng, target, before)
+    _, _, depth = view.project(np.array([item.along]), 0.0, low)
+    _stain(rng, target, before, 0.08 * float(np.exp(-depth[0] / view.light.haze_m)))
 
 
-def _weather(rng: np.random.Generator, target: Frame, before: Frame) -> None:
+def _stain(rng: np.random.Generator, target: Frame, before: Frame, strength: float) -> None:
     """Stain what was drawn since `before`."""
     changed = (target != before).any(axis=2)
     rows = np.flatnonzero(changed.any(axis=1))
@@ -111,7 +112,7 @@ def _weather(rng: np.random.Generator, target: Frame, before: Frame) -> None:
     begin, end = int(rows[0]), int(rows[-1]) + 1
     tile = fractal(int(rng.integers(6)), 1.1)
     field = tile[(np.arange(end - begin) // 2)[:, None] % TILE, np.arange(target.shape[1])[None, :] % TILE]
-    stained = target[begin:end] * (1 + 0.08 * field * changed[begin:end])[..., None]
+    stained = target[begin:end] * (1 + strength * field * changed[begin:end])[..., None]
     target[begin:end] = np.clip(stained, 0, 255)
 
 

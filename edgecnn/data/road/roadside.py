@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn.core.results import Frame
 from edgecnn.data.road import wall_textures
 from edgecnn.data.road.layout import Layout
 from edgecnn.data.road.noise import TILE, wave
@@ -96,7 +97,7 @@ def _median(rng: np.random.Generator, near: float, far: float) -> list[Wall]:
 
 
 def _rough(
-    rng: np.random.Generator, offset: float, texture: NDArray[np.float32], texel_m: float, height_m: float, sway: float
+    rng: np.random.Generator, offset: float, texture: Frame, texel_m: float, height_m: float, sway: float
 ) -> Wall:
     """Return a wall whose height sways along the road, by `sway` of it, and may come to an end."""
     along = np.linspace(0, 420, 64)

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from edgecnn.data.road.ground import Ground
 from edgecnn.data.road.layout import Layout
-from edgecnn.data.road.noise import TILE, fractal
+from edgecnn.data.road.noise import TILE, tile
 from edgecnn.data.road.paint import strip
 from edgecnn.data.road.traffic import Vehicle
 from edgecnn.data.road.view import View
@@ -80,8 +80,8 @@ def _foliage(rng: np.random.Generator, ground: Ground, layout: Layout) -> Float3
     """Tree crowns' shadows: blotches with holes of light, reaching in from one side or lying across."""
     shift = (float(rng.uniform(0, TILE)), float(rng.uniform(0, TILE)))
     size = float(rng.uniform(0.03, 0.12))
-    blotch = ground.texture(fractal(int(rng.integers(3)), 1.5), size, size * rng.uniform(0.6, 2.0), shift)
-    leaves = ground.texture(fractal(int(rng.integers(3)), 0.9), 0.03, 0.05, shift[::-1])
+    blotch = ground.texture(tile(int(rng.integers(3)), 1.5), size, size * rng.uniform(0.6, 2.0), shift)
+    leaves = ground.texture(tile(int(rng.integers(3)), 0.9), 0.03, 0.05, shift[::-1])
     reach = rng.uniform(-0.3, 1.3) * (layout.right_m - layout.left_m)
     from_left = rng.random() < 0.5
     into = layout.left_m + reach - ground.across if from_left else ground.across - (layout.right_m - reach)

@@ -11,7 +11,7 @@ from edgecnn.core.results import Frame
 from edgecnn.data.road.coat import Coat
 from edgecnn.data.road.ground import Ground
 from edgecnn.data.road.layout import Layout
-from edgecnn.data.road.noise import TILE, fractal, wave
+from edgecnn.data.road.noise import TILE, tile, wave
 
 Float32 = NDArray[np.float32]
 
@@ -59,7 +59,7 @@ def paint_surface(rng: np.random.Generator, surface: Surface, ground: Ground) ->
     """Return the bare ground."""
     shift = (float(rng.uniform(0, TILE)), float(rng.uniform(0, TILE)))
     variant = int(rng.integers(3))
-    coarse = ground.texture(fractal(variant, 1.25, 4.0), 0.12, 0.35, shift, every=2)
+    coarse = ground.texture(tile(variant, 1.25, 4.0), 0.12, 0.35, shift, every=2)
     across = ground.across + _ragged(surface, ground, coarse)
     index = ((across + _REACH_M) * (1 / _STEP_M)).astype(np.int32)
     np.clip(index, 0, len(surface.table) - 1, out=index)
@@ -69,8 +69,8 @@ def paint_surface(rng: np.random.Generator, surface: Surface, ground: Ground) ->
     np.take(surface.beyond.view(np.uint32)[:, 0], index[:split], out=words[:split])
     np.take(surface.table.view(np.uint32)[:, 0], index[split:], out=words[split:])
     albedo = words.view(np.uint8).reshape(*index.shape, 4)
-    fine = ground.texture(fractal(3 + variant, 0.45), 0.018, 0.03, shift[::-1])
-    wide = ground.texture(fractal(6 + variant, 1.1, 8.0), 0.5, 1.6, shift, every=4)
+    fine = ground.texture(tile(3 + variant, 0.45), 0.018, 0.03, shift[::-1])
+    wide = ground.texture(tile(6 + variant, 1.1, 8.0), 0.5, 1.6, shift, every=4)
     fine *= np.float32(surface.grain / 64)
     fine += np.float32(surface.mottle / 64) * coarse + np.float32(0.6 * surface.mottle / 64) * wide
     tone = 1 + albedo[..., 3] * fine

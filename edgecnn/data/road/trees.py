@@ -18,8 +18,8 @@ _SIDE = 192
 
 
 @lru_cache(maxsize=SPECIES)
-def tree(variant: int) -> tuple[Float32, ...]:
-    """Return one tree at falling sizes: float32 [S, S, 4], BGR albedo premultiplied by opacity, and opacity.
+def tree(variant: int) -> tuple[Frame, ...]:
+    """Return one tree at falling sizes: uint8 [S, S, 4], BGR albedo premultiplied by opacity, and opacity.
 
     A crown is a heap of round clumps broken up by noise; each clump is bright above and dark below.
     """
@@ -39,9 +39,10 @@ def tree(variant: int) -> tuple[Float32, ...]:
     color = base * bright[..., None]
     whole = np.concatenate([color * alpha[..., None], alpha[..., None]], axis=2)
     bark = np.where((trunk & (alpha < 0.5))[..., None], np.array([52, 62, 74, 1], np.float32), whole)
-    sizes = [bark.astype(np.float32)]
+    scaled = bark * np.array([1, 1, 1, 255], np.float32) + 0.5
+    sizes = [np.asarray(np.clip(scaled, 0, 255), np.uint8)]
     while sizes[-1].shape[0] > 12:
-        sizes.append(np.asarray(cv2.resize(sizes[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.float32))
+        sizes.append(np.asarray(cv2.resize(sizes[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8))
     return tuple(sizes)
 
 
@@ -98,7 +99,7 @@ def set_tree(view: View, picture: Frame, item: Tree) -> None:
         sizes[level], place, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
     )  # fmt: skip
-    alpha = card[..., 3:]
+    alpha = card[..., 3:] * np.float32(1 / 255)
     seen = np.float32(np.exp(-depth / view.light.haze_m))
     lamps = np.float32(view.light.headlights * np.exp(-((depth / 38.0) ** 2)) * 0.6)
     color = card[..., :3] * ((view.light.ambient + lamps) * seen) + alpha * (view.light.haze * (1 - seen))

@@ -13,7 +13,7 @@ from edgecnn.data.road.ground import look, sight
 from edgecnn.data.road.illumination import light_ground
 from edgecnn.data.road.layout import Layout
 from edgecnn.data.road.light import Light
-from edgecnn.data.road.noise import fractal
+from edgecnn.data.road.noise import tile
 from edgecnn.data.road.paint import dashes, strip
 from edgecnn.data.road.roadside import Roadside
 from edgecnn.data.road.walls import Wall
@@ -80,7 +80,7 @@ def paint_ceiling(
     above = flipped(alignment)
     ceiling = look(upside_down, above, sight(upside_down, above))
     rows = int(np.searchsorted(-ceiling.along, -tunnel.length_m))
-    mottle = ceiling.texture(fractal(int(rng.integers(6)), 1.0), 0.05, 0.1, (0.0, 0.0))
+    mottle = ceiling.texture(tile(int(rng.integers(6)), 1.0), 0.05, 0.1, (0.0, 0.0))
     coat = Coat(np.full((*mottle.shape, 4), 95, np.uint8), 1 + np.float32(0.1) * mottle)
     # A lamp looks as bright as the sensor can show, whatever light falls on it.
     lamps = np.array([250.0, 252.0, 252.0] if not tunnel.warm else [170.0, 225.0, 255.0], np.float32)

@@ -1,4 +1,4 @@
-"""Textures for what lines the road, made once a process: float32 [rows, 512, 4], BGR albedo and opacity."""
+"""Textures for what lines the road, made once a process: uint8 [rows, 512, 4], BGR albedo and opacity."""
 
 from functools import lru_cache
 
@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn.core.results import Frame
 from edgecnn.data.road.noise import TILE, fractal
 
 Float32 = NDArray[np.float32]
@@ -18,12 +19,17 @@ def _blank(rows: int, color: tuple[float, float, float]) -> Float32:
     return texture
 
 
+def _bytes(texture: Float32) -> Frame:
+    """Return a finished texture as bytes, opacity 1 as 255."""
+    return np.asarray(np.clip(texture * np.array([1, 1, 1, 255], np.float32) + 0.5, 0, 255), np.uint8)
+
+
 def _down(rows: int) -> Float32:
     return np.linspace(0, 1, rows, dtype=np.float32)[:, None]
 
 
 @lru_cache(maxsize=16)
-def concrete(variant: int) -> Float32:
+def concrete(variant: int) -> Frame:
     """A concrete safety barrier, 5 cm a column: stepped profile, joints, stains running down."""
     rows = 64
     texture = _blank(rows, (148, 156, 160))
@@ -34,11 +40,11 @@ def concrete(variant: int) -> Float32:
     joints[:: (64, 128, 80)[variant % 3]] = 0.6
     tone = (0.62, 0.85, 1.1, 1.3)[variant % 4]
     texture[..., :3] *= (tone * step * (1 + stains) * joints)[..., None]
-    return texture
+    return _bytes(texture)
 
 
 @lru_cache(maxsize=4)
-def rail(variant: int) -> Float32:
+def rail(variant: int) -> Frame:
     """A steel guard rail on posts, 4 cm a column: the beam's two waves above, grass to be seen below."""
     rows = 48
     texture = _blank(rows, (150, 150, 146))
@@ -48,11 +54,11 @@ def rail(variant: int) -> Float32:
     post = (np.arange(TILE) % (100 if variant % 2 else 50) < 4).astype(np.float32)[None, :]
     texture[..., :3] *= (np.where(down < 0.48, wave, 0.55) * (1 + 0.05 * fractal(variant, 1.0)[:rows]))[..., None]
     texture[..., 3] = np.maximum(beam, post * (down > 0.2))
-    return texture
+    return _bytes(texture)
 
 
 @lru_cache(maxsize=4)
-def fence(variant: int) -> Float32:
+def fence(variant: int) -> Frame:
     """A fence of boards or wire, 4 cm a column."""
     rows = 48
     texture = _blank(rows, (98, 116, 128) if variant % 2 else (120, 122, 120))
@@ -61,11 +67,11 @@ def fence(variant: int) -> Float32:
     post = (np.arange(TILE) % 64 < 3).astype(np.float32)
     gaps = (np.arange(TILE) % 8 < (7 if variant % 2 else 2)).astype(np.float32)
     texture[..., 3] = np.maximum(post, gaps * (0.95 if variant % 2 else 0.45))[None, :]
-    return texture
+    return _bytes(texture)
 
 
 @lru_cache(maxsize=12)
-def bank(variant: int) -> Float32:
+def bank(variant: int) -> Frame:
     """A grassy or bare slope with a ragged top and bushes, 25 cm a column."""
     rows = 128
     dry, green, rock = (112, 165, 198), (52, 104, 92), (100, 125, 140)
@@ -76,7 +82,7 @@ def bank(variant: int) -> Float32:
     _bushes(texture, variant)
     top = 0.10 + 0.05 * fractal(variant % 6, 1.2)[200]
     texture[..., 3] = np.clip((down - top[None, :]) * 24, 0, 1)
-    return texture
+    return _bytes(texture)
 
 
 def _bushes(texture: Float32, variant: int) -> None:
@@ -89,7 +95,7 @@ def _bushes(texture: Float32, variant: int) -> None:
 
 
 @lru_cache(maxsize=12)
-def wood(variant: int) -> Float32:
+def wood(variant: int) -> Frame:
     """The edge of a wood, 12 cm a column: crowns above, shade and trunks below, sky through the rim."""
     rows = 192
     base = ((40, 74, 62), (44, 82, 60), (38, 58, 50), (58, 92, 88))[variant % 4]
@@ -103,11 +109,11 @@ def wood(variant: int) -> Float32:
     texture[..., :3] *= np.clip(shade, 0.12, 2.0)[..., None]
     crown = 0.32 + 0.17 * fractal((variant + 1) % 6, 1.2)[300][None, :] + 0.05 * leaves + 0.1 * clumps
     texture[..., 3] = np.clip((down - crown) * 30, 0, 1)
-    return texture
+    return _bytes(texture)
 
 
 @lru_cache(maxsize=8)
-def houses(variant: int) -> Float32:
+def houses(variant: int) -> Frame:
     """A row of buildings, 10 cm a column: fronts of several heights and colours with windows."""
     rows = 160
     rng = np.random.default_rng([variant, 5])
@@ -120,7 +126,7 @@ def houses(variant: int) -> Float32:
         _house(rng, texture[top:, at : at + width])
         at += width + int(rng.integers(0, 30))
     texture[..., :3] *= (1 + 0.05 * fractal(variant % 6, 0.9)[:rows])[..., None]
-    return texture
+    return _bytes(texture)
 
 
 def _house(rng: np.random.Generator, front: Float32) -> None:
@@ -138,10 +144,10 @@ def _house(rng: np.random.Generator, front: Float32) -> None:
 
 
 @lru_cache(maxsize=4)
-def kerb(variant: int) -> Float32:
+def kerb(variant: int) -> Frame:
     """A kerb stone, 5 cm a column."""
     texture = _blank(12, (138, 144, 146))
     joints = np.where(np.arange(TILE) % 20 == 0, 0.7, 1.0)
     shade = np.where(_down(12) < 0.35, 1.2, 0.78) * (1 + 0.07 * fractal(variant, 0.9)[:12]) * joints
     texture[..., :3] *= shade[..., None]
-    return np.asarray(cv2.GaussianBlur(texture, (3, 3), 0.6), np.float32)
+    return _bytes(np.asarray(cv2.GaussianBlur(texture, (3, 3), 0.6), np.float32))

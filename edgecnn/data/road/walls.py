@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 
 _NEAR_M, _FAR_M = 0.6, 420.0
+_SAMPLES = 260
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +27,14 @@ class Wall:
 
     Attributes:
         offset_m: to the right of the reference line.
-        texture: float32 [rows, 512, 4]: BGR albedo and opacity in 0..1, tileable along its columns, top row first.
+        texture: uint8 [rows, 512, 4]: BGR albedo and opacity, tileable along its columns, top row first.
         texel_m: metres along the road a column of the texture covers.
         height: metres at each of `along`; `along` in metres.
         facing: share of daylight that falls on it.
     """
 
     offset_m: float
-    texture: Float32
+    texture: Frame
     texel_m: float
     along: Floats
     height: Floats
@@ -41,32 +42,33 @@ class Wall:
     shift: float = 0.0
 
 
-def even(offset_m: float, texture: Float32, texel_m: float, height_m: float, facing: float, shift: float) -> Wall:
+def even(offset_m: float, texture: Frame, texel_m: float, height_m: float, facing: float, shift: float) -> Wall:
     """Return a wall of one height."""
     return Wall(offset_m, texture, texel_m, np.array([0.0, 1e4]), np.array([height_m, height_m]), facing, shift)
 
 
 def draw_wall(view: View, wall: Wall, picture: Frame) -> None:
     """Draw the wall on the canvas picture, in place."""
-    along = _NEAR_M + (_FAR_M - _NEAR_M) * np.linspace(0, 1, 420) ** 2.2
-    u, foot, depth = view.project(along, wall.offset_m, 0.0)
-    _, head, _ = view.project(along, wall.offset_m, np.interp(along, wall.along, wall.height))
+    along = _NEAR_M + (_FAR_M - _NEAR_M) * np.linspace(0, 1, _SAMPLES) ** 2.2
+    x, y, z = view.alignment.point(along, wall.offset_m)
+    u, foot, depth = view.camera.project(x, y, z)
+    _, head, _ = view.camera.project(x, y + np.interp(along, wall.along, wall.height), z)
     ahead = depth > 0.3
-    u, foot, head, depth, along = u[ahead], foot[ahead], head[ahead], depth[ahead], along[ahead]
+    u, foot, head, depth, along = (np.asarray(values[ahead]) for values in (u, foot, head, depth, along))
     side = 1.0 if wall.offset_m > 0 else -1.0
     # A bend turns the far wall behind the near one: keep what comes closer to the middle than all before it.
     reach = np.minimum.accumulate(u * side)
     seen = np.concatenate([[True], u[1:] * side < reach[:-1] - 1e-9])
-    foot = _above_crest(view, along, foot)
-    order = np.argsort(u[seen])
-    u, foot, head, depth, along = (values[seen][order] for values in (u, foot, head, depth, along))
-    if len(u) < 2:
+    shown = np.flatnonzero(seen)[np.argsort(u[seen])]
+    if len(shown) < 2:
         return
+    u = u[shown]
     first, last = max(0, int(np.ceil(u[0] - 0.5))), min(view.camera.width, int(np.floor(u[-1] - 0.5)) + 1)
     if last - first < 1:
         return
     x = np.arange(first, last) + 0.5
-    columns = tuple(np.interp(x, u, values).astype(np.float32) for values in (foot, head, depth, along))
+    curtain = (_above_crest(view, along, foot), head, depth, along)
+    columns = tuple(np.interp(x, u, values[shown]).astype(np.float32) for values in curtain)
     _fill(view, wall, picture, first, columns)
 
 
@@ -101,7 +103,7 @@ def _fill(view: View, wall: Wall, picture: Frame, first: int, columns: tuple[Flo
     share = np.minimum(rows - head + 0.5, foot - rows + 0.5)
     np.clip(share, 0, 1, out=share)
     *colors, opacity = cv2.split(looked)
-    share *= opacity
+    share *= opacity * np.float32(1 / 255)
     lamps = np.float32(view.light.headlights * 0.7) * np.exp(-((depth / 38) ** 2))
     seen = np.exp(-depth / np.float32(view.light.haze_m))
     lit = [

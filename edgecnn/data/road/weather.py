@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from edgecnn.core.results import Frame
 from edgecnn.data.road.ground import Ground
 from edgecnn.data.road.light import Light
-from edgecnn.data.road.noise import TILE, fractal, wave
+from edgecnn.data.road.noise import TILE, fractal, tile, wave
 
 Float32 = NDArray[np.float32]
 
@@ -18,7 +18,7 @@ def mirror(rng: np.random.Generator, picture: Frame, ground: Ground, horizon: fl
     rows = np.arange(first, picture.shape[0])
     source = np.clip((2 * horizon - rows).astype(np.int64), 0, picture.shape[0] - 1)
     above = cv2.blur(picture, (3, 17))[source]
-    puddles = ground.texture(fractal(int(rng.integers(3)), 1.4), 0.05, 0.3, (float(rng.uniform(0, TILE)), 0.0))
+    puddles = ground.texture(tile(int(rng.integers(3)), 1.4), 0.05, 0.3, (float(rng.uniform(0, TILE)), 0.0))
     # Fresnel: water mirrors at a flat angle, near the horizon, far more than below the camera.
     flat = np.clip(1.2 - (rows - horizon) / (picture.shape[0] - horizon), 0.1, 1)[:, None]
     share = np.clip(strength * flat * (1 + 0.6 * puddles[first - ground.top :]), 0, 0.75)[..., None].astype(np.float32)
@@ -74,9 +74,9 @@ def glare(rng: np.random.Generator, picture: Frame, horizon: float) -> None:
 def dirt(rng: np.random.Generator, light: Light, picture: Frame) -> None:
     """Smears and specks on the windscreen, out of focus, lit by the sky; faint mirror images of the dashboard."""
     height, width = picture.shape[:2]
-    tile = fractal(int(rng.integers(10, 13)), 1.55)
+    clouds = fractal(int(rng.integers(10, 13)), 1.55)
     x, y = int(rng.integers(TILE // 2)), int(rng.integers(TILE // 2))
-    field = cv2.resize(tile[y : y + TILE // 2, x : x + TILE // 2], (width, height), interpolation=cv2.INTER_LINEAR)
+    field = cv2.resize(clouds[y : y + TILE // 2, x : x + TILE // 2], (width, height), interpolation=cv2.INTER_LINEAR)
     share = np.clip((field - 0.4) * rng.uniform(0.03, 0.16), 0, 0.3).astype(np.float32)
     veil = np.full(picture.shape, np.clip(light.sky_low * 0.8, 0, 255), np.uint8)
     picture[...] = cv2.blendLinear(veil, picture, share, 1 - share)
