@@ -4,7 +4,7 @@
 2. The median of our OpenVINO engine against OpenVINO's own `benchmark_app` on the same file, same threads, synchronous,
    latency hint, taken in turns. It shall lie within 3 %.
 3. With `--honesty N`: N comparisons of an engine with itself (claims of a difference are false) and N with 5 % of work
-   added (a claim of "slower" is right).
+   added (a claim of "slower" is right), on a smaller network.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from edgecnn.runtime.engines.openvino import OpenVinoEngine, open_engine
 BOUND = 0.03
 
 
-def residual_network(side: int = 160, channels: int = 48, blocks: int = 4) -> bytes:
+def residual_network(side: int = 224, channels: int = 48, blocks: int = 4) -> bytes:
     """Return an ONNX network of residual blocks on uint8 NHWC frames, a few milliseconds on a desktop core or two."""
     rng = np.random.default_rng(0)
     weights = [numpy_helper.from_array(np.array([1, -1], np.int64), "shape")]
@@ -75,7 +75,7 @@ def residual_network(side: int = 160, channels: int = 48, blocks: int = 4) -> by
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(model)
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())
 
 
 def open_ours(file: Path, threads: int) -> OpenVinoEngine:
@@ -166,6 +166,8 @@ def print_against_benchmark_app(file: Path, threads: int, seconds: int, rounds: 
     print(
         f"OpenVINO median, benchmark_app: {np.median(theirs):.3f} ms (rounds: {', '.join(f'{x:.2f}' for x in theirs)})"
     )
+    apart_us = 1e3 * float(np.median(np.array(ours) - np.array(theirs)))
+    print(f"apart by {apart_us:.0f} us a query: benchmark_app times inside the call, edgecnn what its caller waits for")
     print(f"ratio: {ratio:.4f} [{low:.4f}, {high:.4f}] over {rounds} rounds; bound {1 - BOUND:.2f} to {1 + BOUND:.2f}")
     return abs(ratio - 1) <= BOUND
 
@@ -173,7 +175,7 @@ def print_against_benchmark_app(file: Path, threads: int, seconds: int, rounds: 
 def print_honesty(file: Path, threads: int, count: int) -> None:
     """Print how often a difference is claimed where there is none, and how often 5 % more work is found."""
     engine = open_ours(file, threads)
-    scenario, plan = EngineOnly(), Schedule(rounds=16, block_seconds=0.06, warmup_seconds=0.2)
+    scenario, plan = EngineOnly(), Schedule(rounds=20, block_seconds=0.1, warmup_seconds=0.2)
     claims: dict[float, list[str]] = {0.0: [], 0.05: []}
     for number in range(count):
         for extra, verdicts in claims.items():
@@ -206,7 +208,10 @@ def main() -> int:
             file.write_bytes(residual_network())
         print_overhead(options.seconds)
         if options.honesty:
-            print_honesty(file, options.threads, options.honesty)
+            # A small network, so that a hundred comparisons take minutes.
+            small = Path(folder) / "small.onnx"
+            small.write_bytes(residual_network(side=96))
+            print_honesty(small, options.threads, options.honesty)
         held = print_against_benchmark_app(file, options.threads, options.seconds, options.rounds)
     return 0 if held else 1
 

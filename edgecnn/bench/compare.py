@@ -16,7 +16,7 @@ from edgecnn.core.evidence import BenchResult, BenchRun
 from edgecnn.core.measure import Measurement
 
 MARGIN = 0.01
-Outcome: TypeAlias = Literal["faster", "slower", "no difference", "undecided"]
+Judgement: TypeAlias = Literal["faster", "slower", "no difference", "undecided"]
 
 
 class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -26,7 +26,7 @@ class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     b: str
     scenario: str
     ratio: Measurement
-    verdict: Outcome
+    verdict: Judgement
     interleaved: bool
     text: str
     notes: tuple[str, ...] = ()
@@ -97,7 +97,7 @@ def compare(
     )
 
 
-def judge(ratio: Measurement) -> Outcome:
+def judge(ratio: Measurement) -> Judgement:
     """Return what the interval of `ratio` (time of B / time of A) says against a margin of 1 % on either side."""
     if ratio.low is None or ratio.high is None:
         return "undecided"
@@ -157,7 +157,7 @@ def _take(path: Path, result: BenchResult, artefact: str | None, scenario: str) 
     return Taken(result, run, round_medians(kept["latency_ns"], kept["round"], judged))
 
 
-def _sentence(a: str, b: str, ratio: Measurement, verdict: Outcome, *, interleaved: bool) -> str:
+def _sentence(a: str, b: str, ratio: Measurement, verdict: Judgement, *, interleaved: bool) -> str:
     percent = 100 * (ratio.value - 1)
     interval = f"{100 * ((ratio.low or 0) - 1):+.1f} % to {100 * ((ratio.high or 0) - 1):+.1f} %, {ratio.n} rounds"
     said = {

@@ -1,5 +1,6 @@
 """Session: everything measured together on one machine, interleaved: subjects, scenarios, cold starts and probes."""
 
+import math
 import os
 import secrets
 import time
@@ -21,7 +22,7 @@ from edgecnn.bench.environment import fingerprint, machine_name
 from edgecnn.bench.interleave import interleave, schedule
 from edgecnn.bench.model_system import METHOD, model_system
 from edgecnn.bench.probes import Snapshot, snapshot
-from edgecnn.bench.scenario import Scenario
+from edgecnn.bench.scenario import LEAD_IN, Scenario
 from edgecnn.bench.series import Series
 from edgecnn.bench.single_stream import SINGLE_STREAM, SingleStream
 from edgecnn.bench.system import System
@@ -80,7 +81,12 @@ def measure(subjects: Sequence[Subject], plan: Plan) -> Outcome:
         EngineError, BundleError, MissingExtraError: a subject can't be loaded.
     """
     _check(subjects, plan)
-    environment = {"machine": fingerprint(), "plan": msgspec.to_builtins(plan), "frames": METHOD}
+    environment: dict[str, Any] = {
+        "machine": fingerprint(),
+        "plan": msgspec.to_builtins(plan),
+        "frames": METHOD,
+        "lead_in": LEAD_IN,
+    }
     outcome = Outcome(secrets.token_hex(8), environment)
     on = machine_name(environment["machine"])
     cold = _cold_starts(subjects, plan, on)
@@ -101,7 +107,8 @@ def _check(subjects: Sequence[Subject], plan: Plan) -> None:
     labels = [subject.label for subject in subjects]
     if not subjects or len(set(labels)) != len(labels) or null_system.NAME in labels:
         raise InputError("name at least one artefact to measure, each only once, and none 'null'")
-    if not plan.seconds > 0 or not plan.camera_fps > 0 or plan.threads < 0 or not plan.scenarios:
+    rates = (plan.seconds, plan.camera_fps)
+    if not all(0 < rate < math.inf for rate in rates) or plan.threads < 0 or not plan.scenarios:
         raise InputError("bench needs seconds > 0, frames a second > 0, threads >= 0 and at least one scenario")
     if 0 < plan.cold_starts < 6:
         raise InputError(f"cold starts are measured at least 6 times or not at all (0), not {plan.cold_starts} times")

@@ -32,9 +32,7 @@ class BenchStage:
         path = (job.inputs["compile"] / "bundle").resolve()
         names = [artefact.name for artefact in open_bundle(path).manifest.artefacts]
         section = self.parameters(job.recipe)
-        plan = Plan(
-            seconds=section.seconds, camera_fps=section.camera_fps, threads=section.threads, seed=job.recipe.seed
-        )
+        plan = Plan(seconds=section.seconds, camera_fps=section.camera_fps, threads=section.threads)
         outcome = measure([Subject(name, path, name) for name in names], plan)
         result.write(outcome, names, job.out / RESULT, job.out / samples.FILE)
 

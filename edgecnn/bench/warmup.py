@@ -14,6 +14,7 @@ MIN_BIN_SAMPLES = 5
 PENALTY = 5.0
 EQUIVALENT = 0.03
 MIN_STEADY_SHARE = 0.5
+MAX_REFINED = 1000
 
 
 def steady_from(latency_ns: NDArray[np.int64]) -> int | None:
@@ -73,7 +74,7 @@ def change_points(levels: NDArray[np.float64], noise: float) -> list[int]:
 def _refined(latency_ns: NDArray[np.int64], start: int, level: float, tolerance: float) -> int:
     # A few slow first queries are fewer than half a bin and vanish in its median: move on, sample by sample, until
     # the median of the next five lies within the spread of single samples.
-    steady = latency_ns[start:]
+    steady = latency_ns[start : start + MAX_REFINED]
     spread = 1.4826 * float(np.median(np.abs(steady - level)))
     bound = tolerance + 3 * spread
     ahead = np.median(np.lib.stride_tricks.sliding_window_view(steady, MIN_BIN_SAMPLES), axis=1)

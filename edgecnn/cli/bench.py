@@ -8,7 +8,7 @@ import click
 from edgecnn.core.errors import InputError
 
 if TYPE_CHECKING:
-    from edgecnn.bench.session import Subject
+    from edgecnn.bench.session import Outcome, ScenarioName, Subject
     from edgecnn.core.evidence import BenchResult
 
 
@@ -38,7 +38,7 @@ def command(
     bundle: Path,
     other: Path | None,
     artefacts: tuple[str, ...],
-    scenarios: tuple[str, ...],
+    scenarios: "tuple[ScenarioName, ...]",
     *,
     seconds: float,
     fps: float,
@@ -51,37 +51,23 @@ def command(
     """Measure latency and memory of BUNDLE's artefacts, interleaved with each other and with a null engine."""
     import msgspec
 
-    from edgecnn.bench import result
     from edgecnn.bench.session import Plan, measure
     from edgecnn.bench.table import print_result
 
-    if out is not None and other is None and out.suffix != ".json":
-        raise InputError(f"--out {out}: give a file name that ends in .json")
-    chosen = (
-        {"": _subjects(bundle, artefacts, "")}
-        if other is None
-        else {"a": _subjects(bundle, artefacts, "a/"), "b": _subjects(other, artefacts, "b/")}
-    )
-    plan = msgspec.convert(
-        {
-            "seconds": seconds,
-            "camera_fps": fps,
-            "threads": threads,
-            "scenarios": scenarios or ("single", "camera"),
-            "cold_starts": cold_starts,
-            "seed": seed,
-        },
-        Plan,
+    _check_out(out, several=other is not None)
+    chosen = {"": _subjects(bundle, artefacts, "")}
+    if other is not None:
+        chosen = {"a": _subjects(bundle, artefacts, "a/"), "b": _subjects(other, artefacts, "b/")}
+    plan = Plan(
+        seconds=seconds,
+        camera_fps=fps,
+        threads=threads,
+        scenarios=scenarios or ("single", "camera"),
+        cold_starts=cold_starts,
+        seed=seed,
     )
     outcome = measure([subject for subjects in chosen.values() for subject in subjects], plan)
-    found: dict[str, BenchResult] = {}
-    for side, subjects in chosen.items():
-        labels = [subject.label for subject in subjects]
-        if out is None:
-            found[side] = result.result_of(outcome, labels)
-        else:
-            file = out / f"{side}.json" if side else out
-            found[side] = result.write(outcome, labels, file, file.with_suffix(".npz"))
+    found = {side: _result(outcome, subjects, side, out) for side, subjects in chosen.items()}
     if as_json:
         value = found[""] if other is None else found
         click.echo(msgspec.json.format(msgspec.json.encode(value), indent=1).decode())
@@ -90,6 +76,25 @@ def command(
         print_result(measured, title=f"{side}: {bundle if side == 'a' else other}" if side else str(bundle))
     if out is None:
         click.echo("raw samples were not kept; give --out to keep them", err=True)
+
+
+def _check_out(out: Path | None, *, several: bool) -> None:
+    if out is None:
+        return
+    if several and out.is_file():
+        raise InputError(f"--out {out}: is a file; with --with give a folder")
+    if not several and (out.suffix != ".json" or out.is_dir()):
+        raise InputError(f"--out {out}: give a file name that ends in .json")
+
+
+def _result(outcome: "Outcome", subjects: list["Subject"], side: str, out: Path | None) -> "BenchResult":
+    from edgecnn.bench import result
+
+    labels = [subject.label for subject in subjects]
+    if out is None:
+        return result.result_of(outcome, labels)
+    file = out / f"{side}.json" if side else out
+    return result.write(outcome, labels, file, file.with_suffix(".npz"))
 
 
 def _subjects(path: Path, artefacts: tuple[str, ...], prefix: str) -> list["Subject"]:

@@ -81,6 +81,9 @@ def test_a_regression_is_exit_code_1(pair, tmp_path):
 def test_bad_input_is_one_line(tiny_bundle, tmp_path):
     with pytest.raises(InputError, match=r"give a file name that ends in \.json"):
         invoke(bench.command, tiny_bundle, *QUICK, "--out", tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="is a file; with --with give a folder"):
+        invoke(bench.command, tiny_bundle, "--with", tiny_bundle, *QUICK, "--out", tmp_path / "file")
     with pytest.raises(BundleError, match="no artefact 'x'"):
         invoke(bench.command, tiny_bundle, "--artefact", "x", *QUICK)
     with pytest.raises(BundleError, match="no bundle here"):

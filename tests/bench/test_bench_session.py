@@ -27,7 +27,6 @@ class RecipeStub(msgspec.Struct):
     """Only what the stage reads."""
 
     bench: BenchSection
-    seed: int = 0
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +151,7 @@ def test_a_session_can_be_split_into_files_that_share_it(tiny_bundle, tmp_path):
     [
         Plan(seconds=0),
         Plan(seconds=float("nan")),
+        Plan(seconds=float("inf")),
         Plan(camera_fps=-1),
         Plan(threads=-1),
         Plan(scenarios=()),
