@@ -6,6 +6,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import cv2
+
 from edgecnn.bench.probes import ROOT
 
 PACKAGES = ("edgecnn", "numpy", "opencv-python-headless", "onnxruntime", "openvino")
@@ -43,6 +45,7 @@ def fingerprint(root: Path = ROOT) -> dict[str, Any]:
         "jetson": (_read(root / "etc/nv_tegra_release") or "").partition("\n")[0] or None,
         "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := _version(name)) is not None},
+        "opencv_threads": cv2.getNumThreads(),
         "thread_variables": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
     }
 
