@@ -108,7 +108,7 @@ def _line(rng: np.random.Generator, habits: _Habits, offset_m: float, style: Sty
 
 
 def _freeway(rng: np.random.Generator, habits: _Habits) -> Layout:
-    count = int(rng.choice([1, 2, 3, 4], p=[0.07, 0.38, 0.33, 0.22]))
+    count = int(rng.choice([1, 2, 3, 4, 5], p=[0.06, 0.34, 0.3, 0.2, 0.1]))
     own = int(rng.integers(count))
     lane = float(np.clip(rng.normal(3.65, 0.12), 3.3, 3.95))
     drift = _drift(rng, lane)

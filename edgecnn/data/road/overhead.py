@@ -15,6 +15,8 @@ Float32 = NDArray[np.float32]
 Point = tuple[float, float, float]
 
 _SHIFT = 4
+# A bridge ends out of sight.
+_DECK_M = 400.0
 _GREEN, _BLUE, _WHITE, _AMBER = (72.0, 92.0, 22.0), (140.0, 72.0, 24.0), (225.0, 226.0, 226.0), (28.0, 150.0, 225.0)
 
 
@@ -93,12 +95,16 @@ def _bridge(rng: np.random.Generator, view: View, item: Structure, target: Frame
         _panel(view, target, far, (at - 1, at + 1), (0, low), item.color, 0.35 * tone)
         _panel(view, target, item.along, (at - 1, at + 1), (0, low), item.color, 0.7 * tone)
     _quad(
-        view, target, [(item.along, -70, low), (item.along, 70, low), (far, 70, low), (far, -70, low)], item.color, 0.22
+        view,
+        target,
+        [(item.along, -_DECK_M, low), (item.along, _DECK_M, low), (far, _DECK_M, low), (far, -_DECK_M, low)],
+        item.color,
+        0.22,
     )
     before = target.copy()
-    _panel(view, target, item.along, (-70, 70), (low, high), item.color, 0.85 * tone)
-    _panel(view, target, item.along, (-70, 70), (low, low + 0.25), item.color, 0.6 * tone)
-    _panel(view, target, item.along, (-70, 70), (high, high + 0.9), item.color, 0.95 * tone)
+    _panel(view, target, item.along, (-_DECK_M, _DECK_M), (low, high), item.color, 0.85 * tone)
+    _panel(view, target, item.along, (-_DECK_M, _DECK_M), (low, low + 0.25), item.color, 0.6 * tone)
+    _panel(view, target, item.along, (-_DECK_M, _DECK_M), (high, high + 0.9), item.color, 0.95 * tone)
     _, _, depth = view.project(np.array([item.along]), 0.0, low)
     _stain(rng, target, before, 0.08 * float(np.exp(-depth[0] / view.light.haze_m)))
 

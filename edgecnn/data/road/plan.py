@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgecnn.core.results import Lanes
 from edgecnn.data.road.alignment import Alignment, sample_alignment
 from edgecnn.data.road.camera import Camera, sample_camera
 from edgecnn.data.road.conditions import Conditions, sample_conditions
+from edgecnn.data.road.labels import label
 from edgecnn.data.road.layout import Layout, sample_layout
 from edgecnn.data.road.light import Light, sample_light
 from edgecnn.data.road.overhead import Structure, sample_structures
@@ -45,6 +47,12 @@ class Plan:
         """How far a person could follow a line: to the air's limit, at night to the end of the lamps' light."""
         dark = self.light.time == "night" and self.light.street_lamps == 0
         return min(70.0 if dark else 220.0, 2.6 * self.light.haze_m)
+
+    @property
+    def lanes(self) -> Lanes:
+        """The exact labels."""
+        hiding = tuple(wall for wall in self.roadside.walls if wall.hides)
+        return label(self.camera, self.alignment, self.layout, self.label_reach_m, hiding)
 
 
 def sample_plan(seed: int, index: int, width: int, height: int, wanted: tuple[str, ...]) -> Plan:

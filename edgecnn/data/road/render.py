@@ -27,8 +27,6 @@ from edgecnn.data.road.walls import draw_wall, sight_m
 
 # Seen beyond the frame on every side, so that a rolled camera finds a picture in its corners too.
 _MARGIN = 0.02
-# Walls higher than this can't be looked over.
-_HIDING_M = 2.2
 
 
 def render(plan: Plan) -> Frame:
@@ -79,9 +77,9 @@ def _objects(plan: Plan, view: View, picture: Frame) -> None:
         pending = [thing for thing in pending if thing.offset * side <= abs(wall.offset_m)]
         _draw(plan, view, behind, picture)
         draw_wall(view, wall, picture)
-        if wall.height.max() > _HIDING_M:
-            # In a bend a high wall hides what is round the corner.
-            sight = sight_m(view, wall)
+        if wall.hides:
+            # What is round the corner.
+            sight = sight_m(view.camera, view.alignment, wall)
             pending = [thing for thing in pending if thing.along < sight]
     _draw(plan, view, pending, picture)
 

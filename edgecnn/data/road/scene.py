@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from edgecnn.core.errors import InputError
 from edgecnn.core.results import Frame, Lanes
 from edgecnn.data.road.conditions import check_conditions
-from edgecnn.data.road.labels import label
 from edgecnn.data.road.plan import Plan, sample_plan
 from edgecnn.data.road.render import render
 
@@ -56,5 +55,4 @@ class RoadScenes:
     def scene(self, index: int) -> Scene:
         """Return scene number `index` >= 0."""
         plan = self.plan(index)
-        lanes = label(plan.camera, plan.alignment, plan.layout, plan.label_reach_m)
-        return Scene(render(plan), lanes, plan.conditions.tags)
+        return Scene(render(plan), plan.lanes, plan.conditions.tags)

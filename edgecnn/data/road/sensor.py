@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from edgecnn.core.results import Frame
 from edgecnn.data.road.noise import sensor_grain
 
+_MIDDLE_GREY = 122.0
+
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
@@ -45,7 +47,8 @@ def sample_sensor(rng: np.random.Generator, *, dark: bool, scale: float) -> Sens
         gain=gain.astype(np.float32),
         gamma=float(np.exp(rng.normal(0, 0.12))),
         black=float(max(0.0, rng.normal(4, 6))),
-        noise=float(rng.gamma(1.8, 1.0) * (2.2 if dark else 1.0)),
+        # A frame that was scaled down from a larger sensor shows next to no noise.
+        noise=float((rng.uniform(0.0, 1.0) if rng.random() < 0.45 else rng.gamma(1.8, 1.0)) * (2.2 if dark else 1.0)),
         grain_px=float(rng.choice([0.0, 0.6, 1.0])),
         quality=int(rng.integers(55, 96)) if rng.random() < 0.6 else 0,
     )
@@ -58,7 +61,7 @@ def take(rng: np.random.Generator, sensor: Sensor, scene: Frame) -> Frame:
         image = cv2.GaussianBlur(image, (0, 0), sensor.blur_px)
     if sensor.motion_px:
         image = cv2.blur(image, (1, sensor.motion_px))
-    image = cv2.LUT(image, _curve(sensor))
+    image = cv2.LUT(image, _curve(sensor, _exposure(scene)))
     if sensor.noise > 0.3:
         weight = sensor.noise / 32
         image = cv2.addWeighted(image, 1.0, _grain(rng, sensor, *image.shape[:2]), weight, -128 * weight)
@@ -79,8 +82,14 @@ def _grain(rng: np.random.Generator, sensor: Sensor, height: int, width: int) ->
     return np.take(np.take(grain, np.arange(height), 0, mode="wrap"), np.arange(width), 1, mode="wrap")
 
 
-def _curve(sensor: Sensor) -> NDArray[np.uint8]:
+def _exposure(scene: Frame) -> float:
+    """Return the factor that automatic exposure would choose: most of the way to a middle grey, within its range."""
+    level = float(scene[::8, ::8].mean())
+    return float(np.clip((_MIDDLE_GREY / max(level, 1.0)) ** 0.6, 0.6, 1.4))
+
+
+def _curve(sensor: Sensor, exposure: float) -> NDArray[np.uint8]:
     """Return the lookup table uint8 [1, 256, 3] of exposure, white balance, contrast and a soft white clip."""
-    level = np.arange(256, dtype=np.float32)[:, None] / 255 * sensor.gain
+    level = np.arange(256, dtype=np.float32)[:, None] / 255 * sensor.gain * np.float32(exposure)
     bent = np.where(level > 0.85, 0.85 + 0.15 * np.tanh((level - 0.85) / 0.15), level) ** sensor.gamma
     return np.asarray(np.clip(bent * (255 - sensor.black) + sensor.black, 0, 255)[None], np.uint8)

@@ -65,7 +65,9 @@ def _ridge(rng: np.random.Generator, light: Light, image: Float32, level: float,
 def _trees(rng: np.random.Generator, light: Light, image: Float32, level: float, size: float, away_m: float) -> None:
     """A line of trees and bushes with ragged crowns and gaps."""
     height, width = image.shape[:2]
-    crowns = 0.45 * wave(rng, width, 1.3) + 0.3 * np.abs(wave(rng, width, 0.7)) + rng.uniform(-0.2, 0.5)
+    # Broad-leaved crowns are round, conifers are pointed.
+    rough, spikes = (1.5, 0.06) if rng.random() < 0.65 else (1.3, 0.26)
+    crowns = 0.5 * wave(rng, width, rough) + spikes * np.abs(wave(rng, width, 0.7)) + rng.uniform(-0.2, 0.6)
     top = level - size * crowns
     color = np.array([42, 62, 52], np.float32) * np.float32(rng.uniform(0.6, 1.25))
     lit = light.through_air(color * light.ambient, away_m)

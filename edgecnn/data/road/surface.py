@@ -48,8 +48,8 @@ def sample_surface(rng: np.random.Generator, layout: Layout) -> Surface:
         table,
         beyond,
         seam,
-        float(rng.uniform(0.02, 0.09)),
-        float(rng.uniform(0.03, 0.12)),
+        float(rng.uniform(0.015, 0.08)),
+        float(0.015 + 0.1 * rng.beta(1.2, 2.2)),
         layout.left_m,
         layout.right_m,
     )

@@ -107,7 +107,9 @@ def wood(variant: int) -> Frame:
     relief = clumps - np.roll(clumps, -5, axis=0)
     shade = 1.0 + 1.1 * relief + 0.28 * leaves + 0.12 * clumps - 0.55 * np.clip(down - 0.35, 0, 1)
     texture[..., :3] *= np.clip(shade, 0.12, 2.0)[..., None]
-    crown = 0.32 + 0.17 * fractal((variant + 1) % 6, 1.2)[300][None, :] + 0.05 * leaves + 0.1 * clumps
+    # Three of four woods are broad-leaved, with a round rim.
+    rough, ragged = (1.25, 0.05) if variant % 4 == 2 else (1.7, 0.025)
+    crown = 0.32 + 0.15 * fractal((variant + 1) % 6, rough)[300][None, :] + ragged * leaves + 0.1 * clumps
     texture[..., 3] = np.clip((down - crown) * 30, 0, 1)
     return _bytes(texture)
 

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.core.results import Frame
+from edgecnn.data.road.alignment import Alignment
+from edgecnn.data.road.camera import Camera
 from edgecnn.data.road.view import View
 
 Floats = NDArray[np.float64]
@@ -19,6 +21,7 @@ Float32 = NDArray[np.float32]
 
 _NEAR_M, _FAR_M = 0.6, 420.0
 _SAMPLES = 260
+_HIDING_M, _CLOSE_M = 2.2, 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,11 @@ class Wall:
     height: Floats
     facing: float = 1.0
     shift: float = 0.0
+
+    @property
+    def hides(self) -> bool:
+        """Whether it stands close to the road and too high to be looked over."""
+        return bool(self.height.max() > _HIDING_M and abs(self.offset_m) < _CLOSE_M)
 
 
 def even(offset_m: float, texture: Frame, texel_m: float, height_m: float, facing: float, shift: float) -> Wall:
@@ -66,19 +74,32 @@ def draw_wall(view: View, wall: Wall, picture: Frame) -> None:
     first, last = max(0, int(np.ceil(u[0] - 0.5))), min(view.camera.width, int(np.floor(u[-1] - 0.5)) + 1)
     if last - first < 1:
         return
-    x = np.arange(first, last) + 0.5
+    middles = np.arange(first, last) + 0.5
     curtain = (_above_crest(view, along, foot), head, depth, along)
-    columns = tuple(np.interp(x, u, values[shown]).astype(np.float32) for values in curtain)
+    columns = tuple(np.interp(middles, u, values[shown]).astype(np.float32) for values in curtain)
     _fill(view, wall, picture, first, columns)
 
 
-def sight_m(view: View, wall: Wall) -> float:
-    """Return how far along the road one can see before the road's bend takes it behind this wall."""
+def behind(
+    camera: Camera, alignment: Alignment, wall: Wall, along: Floats, offset: Floats | float
+) -> NDArray[np.bool_]:
+    """Return which ground points, at `along` (near to far) and `offset`, a high wall hides round a bend.
+
+    `camera` has no roll. A point is hidden when the wall, nearer than the point, reaches across its column.
+    """
+    side = 1.0 if wall.offset_m > 0 else -1.0
+    reach, _, _ = camera.project(*alignment.point(along, wall.offset_m))
+    high = np.interp(along, wall.along, wall.height) > _HIDING_M
+    nearest = np.minimum.accumulate(np.where(high, reach * side, np.inf))
+    u, _, _ = camera.project(*alignment.point(along, offset))
+    return np.asarray(u * side > nearest)
+
+
+def sight_m(camera: Camera, alignment: Alignment, wall: Wall) -> float:
+    """Return how far along its middle the road can be seen before a bend takes it behind this wall."""
     along = np.linspace(4.0, _FAR_M, 160)
-    u, _, depth = view.project(along, wall.offset_m, 0.0)
-    toward = u * (1.0 if wall.offset_m > 0 else -1.0)
-    turned = np.flatnonzero((depth[1:] > 0.3) & (toward[1:] > np.minimum.accumulate(toward)[:-1] + 1.0))
-    return float(along[turned[0]]) if len(turned) else math.inf
+    hidden = np.flatnonzero(behind(camera, alignment, wall, along, 0.0))
+    return float(along[hidden[0]]) if len(hidden) else math.inf
 
 
 def _above_crest(view: View, along: Floats, foot: Floats) -> Floats:

@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgecnn.data.road import RoadScenes
-from edgecnn.data.road.alignment import straight
+from edgecnn.data.road.alignment import sample_alignment, straight
 from edgecnn.data.road.camera import Camera
 from edgecnn.data.road.labels import MAX_LINES, label, sample_rows
 from edgecnn.data.road.layout import Layout, Line
+from edgecnn.data.road.walls import even
 
 SEEDS = st.integers(0, 10_000)
 
@@ -44,6 +45,26 @@ def test_lines_run_from_the_reach_to_the_bottom_through_all_gaps():
     assert 0 <= line[0, 1] - float(v) < 6
 
 
+def test_a_line_stops_where_a_bend_takes_it_behind_a_high_wall():
+    camera = Camera(640, 360, 500, 320, 180, 1.5, 0.03)
+    rng = np.random.default_rng(0)
+    bend = next(
+        road
+        for road in (sample_alignment(rng, curved=True, urban=True) for _ in range(99))
+        if road.turn_m > 8 and road.point(np.array(60.0), 0.0)[0] < -8
+    )
+    texture = np.full((8, 512, 4), 255, np.uint8)
+    free = label(camera, bend, painted(-1.8, 1.8), 220.0)
+    high = label(camera, bend, painted(-1.8, 1.8), 220.0, (even(-3.0, texture, 0.05, 5.0, 1.0, 0.0),))
+    low = label(camera, bend, painted(-1.8, 1.8), 220.0, (even(-3.0, texture, 0.05, 0.8, 1.0, 0.0),))
+    assert len(low.lines[0]) == len(free.lines[0])
+    # The inner line is lost first; what is left of both is unchanged.
+    for position in (-1, 1):
+        kept = high.line(position)
+        assert 2 < len(kept) < len(free.line(position))
+        assert np.abs(kept - free.line(position)[-len(kept) :]).max() < 0.5
+
+
 def test_only_the_five_lines_nearest_to_the_car_are_kept():
     camera = Camera(640, 360, 400, 320, 180, 1.5, 0.05)
     lanes = label(camera, straight(), painted(-9.0, -5.4, -1.8, 1.8, 5.4, 9.0, 12.6), 220.0)
@@ -60,7 +81,7 @@ def test_rows_are_those_of_tusimple():
 @given(SEEDS, st.sampled_from([(640, 360), (320, 180), (1280, 720)]))
 def test_labels_of_any_scene_keep_the_promises_of_their_type(index, size):
     plan = RoadScenes(11, *size).plan(index)
-    lanes = label(plan.camera, plan.alignment, plan.layout, plan.label_reach_m)
+    lanes = plan.lanes
     assert (lanes.width, lanes.height) == size
     assert len(lanes.lines) == len(lanes.positions) <= MAX_LINES
     assert len(set(lanes.positions)) == len(lanes.positions)
@@ -77,7 +98,7 @@ def test_labels_of_any_scene_keep_the_promises_of_their_type(index, size):
 
 def test_most_scenes_show_both_lines_of_the_own_lane():
     plans = [RoadScenes(5).plan(i) for i in range(200)]
-    found = [label(p.camera, p.alignment, p.layout, p.label_reach_m).positions for p in plans]
+    found = [plan.lanes.positions for plan in plans]
     assert np.mean([-1 in p and 1 in p for p in found]) > 0.8
     assert {len(p) for p in found} >= {2, 3, 4, 5}
 
