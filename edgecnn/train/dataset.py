@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from edgecnn.core.results import Frame
 from edgecnn.core.tensor import FrameSpec
 from edgecnn.data.sample import Sample, read_image
 from edgecnn.runtime.codec import Codec
@@ -16,12 +17,22 @@ from edgecnn.train.augment import augment
 
 
 class EncodedSamples(Dataset[tuple[Tensor, dict[str, Tensor]]]):
-    """Each item is a uint8 image [H, W, 3] at network size and its encoded targets."""
+    """Each item is a uint8 image [H, W, 3] at network size and its encoded targets.
+
+    `pictures` are the samples' pictures at network size, [N, H, W, 3], or None: then each is read from its file.
+    """
 
     def __init__(
-        self, samples: Sequence[Sample], frame: FrameSpec, codec: Codec, *, seed: int, augmented: bool
+        self,
+        samples: Sequence[Sample],
+        pictures: Frame | None,
+        frame: FrameSpec,
+        codec: Codec,
+        *,
+        seed: int,
+        augmented: bool,
     ) -> None:
-        self.samples, self.frame, self.codec = samples, frame, codec
+        self.samples, self.pictures, self.frame, self.codec = samples, pictures, frame, codec
         self.seed, self.augmented, self.epoch = seed, augmented, 0
 
     def __len__(self) -> int:
@@ -29,14 +40,17 @@ class EncodedSamples(Dataset[tuple[Tensor, dict[str, Tensor]]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, dict[str, Tensor]]:
         """Return one item; the same (seed, epoch, index) gives the same bytes in any worker."""
-        sample = self.samples[index]
-        full = read_image(sample.image)
-        image, truth = prepare(full, self.frame), sample.truth
+        image, truth = self._picture(index), self.samples[index].truth
         if self.augmented:
             rng = np.random.default_rng((self.seed, self.epoch, index))
-            image, truth = augment(image, truth, Geometry(self.frame, full.shape[1], full.shape[0]), rng)
+            image, truth = augment(image, truth, Geometry(self.frame, truth.width, truth.height), rng)
         targets = {name: torch.from_numpy(array) for name, array in self.codec.encode(truth).items()}
-        return torch.from_numpy(np.ascontiguousarray(image)), targets
+        return torch.from_numpy(np.array(image)), targets
+
+    def _picture(self, index: int) -> Frame:
+        if self.pictures is not None:
+            return np.asarray(self.pictures[index], np.uint8)
+        return prepare(read_image(self.samples[index].image), self.frame)
 
 
 def normalised(image: Tensor, normalise: Any) -> Tensor:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import msgspec
 import numpy as np
 import torch
@@ -173,6 +174,7 @@ def _batches(data: EncodedSamples, settings: TrainSection, seed: int) -> DataLoa
 
 def _single_thread(_worker: int) -> None:
     torch.set_num_threads(1)
+    cv2.setNumThreads(1)
 
 
 def _seed_all(seed: int, epoch: int) -> None:

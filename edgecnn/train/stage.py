@@ -23,6 +23,7 @@ from edgecnn.models.build import build_model
 from edgecnn.runtime.preprocess import prepare
 from edgecnn.train.dataset import EncodedSamples, normalised
 from edgecnn.train.loop import Training, pick_device
+from edgecnn.train.prepared import prepared
 
 WEIGHTS, RESULT = "model.safetensors", "train.json"
 
@@ -57,9 +58,9 @@ class TrainStage:
             )
         torch.manual_seed(recipe.seed)
         module = build_model(recipe)
-        data = EncodedSamples(
-            samples[: len(samples) - held], recipe.model.frame, codec, seed=recipe.seed, augmented=recipe.train.augment
-        )
+        frame, shown = recipe.model.frame, samples[: len(samples) - held]
+        pictures = prepared(shown, frame, job.partial)
+        data = EncodedSamples(shown, pictures, frame, codec, seed=recipe.seed, augmented=recipe.train.augment)
         monitor = FigureMonitor(samples[len(samples) - held :], recipe)
         loss = resolve("loss", task.loss)
         names = tuple(spec.name for spec in codec.outputs)
