@@ -195,8 +195,8 @@ def test_fifty_loads_leave_no_memory_threads_or_files_behind(case):
     memory_after_mib, threads_after, descriptors_after = resources()
     assert threads_after <= threads
     assert descriptors_after <= descriptors
-    # A network kept by mistake costs more than 50 KiB a cycle, allocators' slack a few MiB in all.
-    assert memory_after_mib - memory_mib < 8
+    # A network kept by mistake costs 100 KiB a cycle and more; the rest is the allocators' slack.
+    assert memory_after_mib - memory_mib < 3
 
 
 @pytest.mark.parametrize("name", REAL)
