@@ -86,6 +86,13 @@ class ReportFacts:
         judged = [artefact.passed for artefact in self.artefacts if artefact.passed is not None]
         return all(judged) if judged else None
 
+    @property
+    def disturbances(self) -> tuple[str, ...]:
+        """Return what disturbed the machine while latency was taken, a sentence each without its full stop."""
+        environment = self.bench.environment if self.bench else self.provenance.get("benched_on")
+        found = environment.get("disturbances") if isinstance(environment, dict) else None
+        return tuple(map(wording.plain, found)) if isinstance(found, list) else ()
+
     def artefact(self, name: str) -> ArtefactFacts | None:
         """Return the artefact called `name`, or None."""
         return next((artefact for artefact in self.artefacts if artefact.name == name), None)

@@ -24,21 +24,21 @@ class Headline:
 def headline(facts: ReportFacts) -> Headline:
     """Return what a decision-maker reads first."""
     won = _sentence(facts)
+    doubts = tuple(f"Latency was disturbed: {one}." for one in facts.disturbances)
     if facts.passed is None:
-        return Headline(
-            "warn", "NOT JUDGED", won, ("No gate was judged, so nothing here says whether it is good enough.",)
-        )
+        unsaid = "No gate was judged, so nothing here says whether it is good enough."
+        return Headline("warn", "NOT JUDGED", won, (unsaid, *doubts))
     if facts.passed:
         count = len(facts.verify.gates) if facts.verify else 0
         held = f"All {count} gates hold." if count > 1 else "Every gate holds."
-        return Headline("pass", "PASS", won, (held,))
+        return Headline("pass", "PASS", won, (held, *doubts))
     missed = missed_gates(facts)
     if not missed:
         names = ", ".join(artefact.name for artefact in facts.artefacts if artefact.passed is False)
-        return Headline("fail", "FAIL", f"{names} missed a gate.", (won,))
+        return Headline("fail", "FAIL", f"{names} missed a gate.", (won, *doubts))
     total = len(facts.verify.gates) if facts.verify else 0
     first = f"{len(missed)} of {total} gates missed: {missed[0].text}."
-    return Headline("fail", "FAIL", first, (*(f"{gate.text}." for gate in missed[1:]), won))
+    return Headline("fail", "FAIL", first, (*(f"{gate.text}." for gate in missed[1:]), won, *doubts))
 
 
 def missed_gates(facts: ReportFacts) -> list[Gate]:

@@ -86,7 +86,7 @@ def cell(measurement: Measurement | None) -> Cell:
 def how_told(measurements: Mapping[str, Measurement]) -> str:
     """Return how intervals and figures were come by, each distinct saying once."""
     methods = dict.fromkeys(m.method for m in measurements.values() if m.method and m.low is not None)
-    levels = dict.fromkeys(f"{m.confidence:.0%}" for m in measurements.values() if m.low is not None)
+    levels = dict.fromkeys(f"{100 * m.confidence:g} %" for m in measurements.values() if m.low is not None)
     intervals = f"Brackets hold the {' or '.join(levels)} interval" if levels else "No interval could be given"
     return f"{intervals} ({'; '.join(methods)})." if methods else f"{intervals}."
 

@@ -92,3 +92,12 @@ def test_a_single_artefact_is_described_by_itself(facts):
 def test_nothing_timed_is_said(facts):
     artefacts = tuple(replace(one, runs={}) for one in facts.artefacts)
     assert "no latency was measured" in verdict.headline(replace(facts, artefacts=artefacts)).sentence
+
+
+def test_a_disturbed_measurement_is_said_beside_the_verdict(facts):
+    environment = {**facts.bench.environment, "disturbances": ["other processes took 86 % of the CPU"]}
+    disturbed = replace(facts, bench=changed(facts.bench, environment=environment))
+    expected = "Latency was disturbed: other processes took 86 % of the CPU."
+    assert verdict.headline(disturbed).details[-1] == expected
+    alone = replace(disturbed, bench=None, provenance={"benched_on": environment})
+    assert verdict.headline(alone).details[-1] == expected

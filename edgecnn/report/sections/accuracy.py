@@ -4,6 +4,7 @@ from edgecnn.core.measure import Measurement
 from edgecnn.report import charts, wording
 from edgecnn.report.blocks import Absent, Block, Cell, Chart, Charts, Section, Table, Text
 from edgecnn.report.facts import ArtefactFacts, ReportFacts
+from edgecnn.report.verdict import chosen
 
 
 def build(facts: ReportFacts) -> Section | Absent:
@@ -22,7 +23,7 @@ def build(facts: ReportFacts) -> Section | Absent:
     blocks.append(_figures(judged))
     tagged = [artefact for artefact in judged if artefact.by_tag]
     if tagged:
-        blocks.append(Charts((_tag_chart(facts, tagged),)))
+        blocks.append(Charts((_tag_chart(facts, _shown(facts, tagged)),)))
         blocks.append(_tags(facts, tagged))
     blocks.extend(_parity(facts))
     return Section("accuracy", "Accuracy", tuple(blocks))
@@ -66,15 +67,20 @@ def _tag_names(tagged: list[ArtefactFacts]) -> list[str]:
     return sorted(names, key=lambda tag: first[tag].value if tag in first else float("inf"))
 
 
+def _shown(facts: ReportFacts, tagged: list[ArtefactFacts]) -> list[ArtefactFacts]:
+    """Return the reference and the verdict's artefact, which is what a chart has room for; else the first two."""
+    best = chosen(facts)
+    wanted = {facts.reference, best.name if best else ""}
+    return [artefact for artefact in tagged if artefact.name in wanted] or tagged[:2]
+
+
 def _tag_chart(facts: ReportFacts, tagged: list[ArtefactFacts]) -> Chart:
     tags = _tag_names(tagged)
     title = f"{facts.figure.capitalize()} by condition"
-    worst = tagged[0].by_tag.get(tags[0])
-    alt = f"{title}; the worst for {tagged[0].name} is {tags[0]}" + (
-        f" with {wording.value_text(wording.share(worst))}." if worst else "."
-    )
+    first = tagged[0].by_tag.get(tags[0]) or next(iter(tagged[0].by_tag.values()))
+    alt = f"{title}; {tags[0]} is worst for {tagged[0].name} with {wording.value_text(wording.share(first))}."
     step = 0.7 / max(len(tagged), 1)
-    with charts.drawing(title, alt, height_pt=90 + len(tags) * max(20, 9 * len(tagged))) as made:
+    with charts.drawing(title, alt, height_pt=90 + len(tags) * 20) as made:
         axes = made.axes[0]
         for i, artefact in enumerate(tagged):
             known = [
@@ -95,7 +101,7 @@ def _tag_chart(facts: ReportFacts, tagged: list[ArtefactFacts]) -> Chart:
         axes.invert_yaxis()
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=True, axis="x")
-        axes.set_xlabel(f"{facts.figure}, %")
+        axes.set_xlabel(f"{facts.figure}, {wording.share(first).unit}")
         charts.legend_above(axes)
     return made.chart
 
@@ -107,17 +113,15 @@ def _parity(facts: ReportFacts) -> list[Block]:
     names = list(dict.fromkeys(name for _, parity in checked for name in parity.rel_error))
     rows = tuple(
         (
-            Cell(artefact.name),
+            Cell(artefact.name, f"n {parity.n}, measured"),
+            Cell("pass", status="pass") if parity.passed else Cell("fail", status="fail"),
             *(Cell(f"{parity.rel_error[name]:.2g}" if name in parity.rel_error else "unknown") for name in names),
             Cell(f"{parity.tolerance:g}"),
-            Cell("pass", f"n {parity.n}, measured", "pass")
-            if parity.passed
-            else Cell("fail", f"n {parity.n}, measured", "fail"),
         )
         for artefact, parity in checked
     )
     caption = "Relative distance of each output from the golden one, ||out - golden|| / ||golden||, with its tolerance."
-    return [Table(caption, ("Artefact", *names, "tolerance", "result"), rows, "Parity with the golden outputs")]
+    return [Table(caption, ("Artefact", "result", *names, "tolerance"), rows, "Parity with the golden outputs")]
 
 
 def _share_cell(measurement: Measurement | None) -> Cell:

@@ -21,7 +21,7 @@ def build(facts: ReportFacts) -> Section | Absent:
     columns = ("Artefact", facts.figure or "figure", "drop", "latency p50", "speed", "size", "gates")
     caption = (
         f"Latency is frame to result, single stream. Speed is against {slow.name}. " if slow else ""
-    ) + wording.how_told(_all_figures(facts))
+    ) + wording.how_told(_all_figures(facts, slow))
     blocks: tuple[Block, ...] = (*_trade(facts), Table(caption, columns, rows))
     return Section("artefacts", "Artefacts compared", blocks)
 
@@ -45,12 +45,13 @@ def _row(facts: ReportFacts, artefact: ArtefactFacts, slow: ArtefactFacts | None
     )
 
 
-def _all_figures(facts: ReportFacts) -> dict[str, Measurement]:
-    found: dict[str, Measurement] = {}
-    for artefact in facts.artefacts:
-        named = {"figure": artefact.figures.get(facts.figure), "drop": artefact.drop, "latency": artefact.latency}
-        found.update({f"{artefact.name} {key}": value for key, value in named.items() if value is not None})
-    return found | (dict(facts.bench.ratios) if facts.bench else {})
+def _all_figures(facts: ReportFacts, slow: ArtefactFacts | None) -> dict[str, Measurement]:
+    found: dict[str, Measurement | None] = {}
+    for one in facts.artefacts:
+        speed = ratio(facts, slow, one) if slow is not None and one is not slow else None
+        named = {"figure": one.figures.get(facts.figure), "drop": one.drop, "latency": one.latency, "speed": speed}
+        found |= {f"{one.name} {key}": value for key, value in named.items()}
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def _trade(facts: ReportFacts) -> tuple[Charts, ...]:

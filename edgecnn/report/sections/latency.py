@@ -17,7 +17,10 @@ TITLES: Final = {
     ENGINE_ONLY: "Engine only",
     CAMERA: "Camera at a fixed rate, from a frame's scheduled moment to its result",
 }
-OTHERS: Final = {SINGLE: "Parts of it, and what it takes to start", CAMERA: "What the camera lost"}
+OTHERS: Final = {
+    SINGLE: "Parts of it, and what it takes to start",
+    CAMERA: "Under the camera: parts of it, and what was lost",
+}
 PARTS: Final = (
     ("pre_p50_ms", "pre-processing", charts.BLUE),
     ("engine_p50_ms", "engine", charts.ACCENT),
@@ -185,10 +188,7 @@ def _warnings(facts: ReportFacts, timed: list[ArtefactFacts]) -> list[Block]:
                 if " refused: " not in note:
                     told.setdefault(note, []).append(f"{one.name} ({wording.words(scenario)})")
     blocks: list[Block] = [Notice("warn", f"{', '.join(places)}: {note}.") for note, places in told.items()]
-    disturbances = facts.bench.environment.get("disturbances") if facts.bench else None
-    if isinstance(disturbances, list):
-        blocks.extend(Notice("warn", f"While measuring: {wording.plain(one)}.") for one in disturbances)
-    return blocks
+    return [*blocks, *(Notice("warn", f"While measuring: {one}.") for one in facts.disturbances)]
 
 
 def _harness(facts: ReportFacts) -> list[Block]:
