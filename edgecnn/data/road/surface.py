@@ -97,40 +97,42 @@ def _verges(rng: np.random.Generator) -> list[tuple[NDArray[np.float64], float]]
 
 
 def _table(rng: np.random.Generator, layout: Layout, verges: list[tuple[NDArray[np.float64], float]]) -> Frame:
-    at = np.arange(-_REACH_M, _REACH_M, _STEP_M)
-    table = np.empty((len(at), 4))
+    table = np.empty((2 * _index(0.0), 4), np.float32)
     soft_m = rng.uniform(0.0, 1.6, 2)
-    for (color, rough), margin in zip(reversed(verges), (1e3, rng.uniform(4, 14), 0.0), strict=True):
-        inside = (at > layout.left_m - soft_m[0] - margin) & (at < layout.right_m + soft_m[1] + margin)
-        table[inside] = [*color, rough]
-    _pave(rng, table, at, layout.left_m, layout.right_m, layout.lanes)
+    for (color, rough), margin in zip(reversed(verges), (_REACH_M, rng.uniform(4, 14), 0.0), strict=True):
+        begin, end = layout.left_m - soft_m[0] - margin, layout.right_m + soft_m[1] + margin
+        table[_index(begin) : _index(end)] = [*color, rough]
+    _pave(rng, table, layout.left_m, layout.right_m, layout.lanes)
     if layout.opposite:
-        _pave(rng, table, at, *layout.opposite, (layout.opposite[0] + 1, layout.opposite[1] - 1))
+        _pave(rng, table, *layout.opposite, (layout.opposite[0] + 1, layout.opposite[1] - 1))
     table[:, 3] *= 64
-    return np.asarray(np.clip(cv2.GaussianBlur(table, (1, 5), 0.9), 0, 255).astype(np.uint8))
+    return np.asarray(np.clip(cv2.GaussianBlur(table, (1, 5), 0.9), 0, 255), np.uint8)
+
+
+def _index(across_m: float) -> int:
+    """Return the table's row for a place across the road."""
+    return round((min(max(across_m, -_REACH_M), _REACH_M) + _REACH_M) / _STEP_M)
 
 
 def _pave(
-    rng: np.random.Generator, table: NDArray[np.float64], at: NDArray[np.float64],
-    begin: float, end: float, bounds: tuple[float, ...],
-) -> None:  # fmt: skip
+    rng: np.random.Generator, table: NDArray[np.float32], begin: float, end: float, bounds: tuple[float, ...]
+) -> None:
     """Lay pavement with its own tone a lane, polished tyre tracks and an oil stripe, into `table`."""
+    first, last = _index(begin), _index(end)
+    at = np.arange(first, last) * _STEP_M - _REACH_M
     concrete = rng.random() < 0.22
     base = rng.uniform(128, 190) if concrete else rng.uniform(58, 135)
     tint = np.array([0.93, 0.99, 1.03]) if concrete else np.array([1.05, 1.0, 0.98]) + rng.normal(0, 0.025, 3)
-    tone = np.ones_like(at)
-    tone *= 1 + 0.03 * wave(rng, len(at) // 8, 1.2).repeat(8)[: len(at)]
+    tone = 1 + 0.03 * wave(rng, len(at) // 8 + 1, 1.2).repeat(8)[: len(at)].astype(np.float64)
     for left, right in pairwise(bounds):
         # Lanes are paved one by one, and the joint seldom lies exactly under the paint.
         slip = rng.normal(0, 0.12, 2)
         lane = (at > left + slip[0]) & (at < right + slip[1])
         tone[lane] *= 1 + rng.normal(0, 0.05) + (rng.normal(0, 0.16) if rng.random() < 0.12 else 0)
-        middle = (left + right) / 2
-        track = sum(np.exp(-(((at - middle - side) / 0.33) ** 2)) for side in (-0.85, 0.85))
-        oil = np.exp(-(((at - middle) / 0.45) ** 2))
+        middle = at - (left + right) / 2
+        track = np.exp(-(((np.abs(middle) - 0.85) / 0.33) ** 2))
+        oil = np.exp(-((middle / 0.45) ** 2))
         tone *= 1 + rng.normal(-0.01, 0.05) * track - abs(rng.normal(0, 0.05)) * oil
-    inside = (at > begin) & (at < end)
-    shoulder = ((at < bounds[0] - 0.25) | (at > bounds[-1] + 0.25)) & inside
-    tone[shoulder] *= 1 + rng.normal(0.0, 0.1)
-    table[inside, :3] = (base * tone[:, None] * tint)[inside]
-    table[inside, 3] = 0.7 if concrete else 1.0
+    tone[(at < bounds[0] - 0.25) | (at > bounds[-1] + 0.25)] *= 1 + rng.normal(0.0, 0.1)
+    table[first:last, :3] = base * tone[:, None] * tint
+    table[first:last, 3] = 0.7 if concrete else 1.0
