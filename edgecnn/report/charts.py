@@ -21,19 +21,16 @@ _FONT_PT: Final = 10.5
 _NAME_CHARS: Final = 20
 
 # Each stands in the SVG as a colour that nothing else uses and becomes the style sheet's variable of that name.
-INK, MUTED, GRID, SURFACE = "#010101", "#010102", "#010103", "#010104"
-ACCENT, NEUTRAL, BLUE, VIOLET, SOFT, FAIL = "#010105", "#010106", "#010107", "#010108", "#010109", "#01010a"
+INK, MUTED, GRID = "#010101", "#010102", "#010103"
+ACCENT, NEUTRAL, BLUE, VIOLET = "#010105", "#010106", "#010107", "#010108"
 _VARIABLES: Final = {
     INK: "--ink",
     MUTED: "--muted",
     GRID: "--grid",
-    SURFACE: "--surface",
     ACCENT: "--accent",
     NEUTRAL: "--neutral",
     BLUE: "--blue",
     VIOLET: "--violet",
-    SOFT: "--soft",
-    FAIL: "--fail",
 }
 _PRECISION_COLOURS: Final = {"fp32": NEUTRAL, "fp16": BLUE, "int8": ACCENT, "mixed": VIOLET}
 _LINES: Final = ("-", (0, (5, 2)), (0, (1.2, 1.6)), (0, (7, 2, 1.2, 2)))
@@ -102,13 +99,13 @@ def colour_of(artefact: ArtefactFacts) -> str:
 
 
 def line_of(artefact: ArtefactFacts, artefacts: Sequence[ArtefactFacts]) -> Any:
-    """Return the dash pattern of an artefact: the engine decides it."""
-    return _LINES[_engine_index(artefact, artefacts) % len(_LINES)]
+    """Return the dash pattern of an artefact: its place among those of its precision decides it."""
+    return _LINES[_place(artefact, artefacts) % len(_LINES)]
 
 
 def marker_of(artefact: ArtefactFacts, artefacts: Sequence[ArtefactFacts]) -> str:
-    """Return the marker of an artefact: the engine decides it."""
-    return _MARKERS[_engine_index(artefact, artefacts) % len(_MARKERS)]
+    """Return the marker of an artefact: its place among those of its precision decides it."""
+    return _MARKERS[_place(artefact, artefacts) % len(_MARKERS)]
 
 
 def key(axes: Axes, artefact: ArtefactFacts, artefacts: Sequence[ArtefactFacts]) -> None:
@@ -118,8 +115,11 @@ def key(axes: Axes, artefact: ArtefactFacts, artefacts: Sequence[ArtefactFacts])
 
 
 def short(name: str) -> str:
-    """Return a name cut to what fits beside a bar."""
-    return name if len(name) <= _NAME_CHARS else name[: _NAME_CHARS - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    """Return a name that fits beside a bar; a long one loses its middle, as names differ at their ends."""
+    if len(name) <= _NAME_CHARS:
+        return name
+    half = (_NAME_CHARS - 1) // 2
+    return f"{name[:half]}\N{HORIZONTAL ELLIPSIS}{name[-half:]}"
 
 
 def legend_above(axes: Axes, columns: int = 2) -> None:
@@ -147,8 +147,9 @@ def beside(axes: Axes, text: str, x: float, row: float) -> None:
     axes.annotate(text, (x, row), xytext=(6, 0), textcoords="offset points", va="center", color=INK)
 
 
-def _engine_index(artefact: ArtefactFacts, artefacts: Sequence[ArtefactFacts]) -> int:
-    return sorted({one.engine for one in artefacts}).index(artefact.engine)
+def _place(artefact: ArtefactFacts, artefacts: Sequence[ArtefactFacts]) -> int:
+    alike = sorted((one.engine, one.name) for one in artefacts if one.precision == artefact.precision)
+    return alike.index((artefact.engine, artefact.name))
 
 
 def _inline(svg: str, alt: str) -> str:

@@ -100,15 +100,16 @@ def _paid(facts: ReportFacts, best: ArtefactFacts, slow: ArtefactFacts | None) -
     if best.drop is None:
         figure = best.figures.get(facts.figure)
         return f", with {facts.figure} {wording.phrase(wording.share(figure))}" if figure else ""
-    against = "" if slow is not None and slow.name == facts.reference else f" against {facts.title_of(facts.reference)}"
+    named = facts.reference and not (slow is not None and slow.name == facts.reference)
+    against = f" against {facts.title_of(facts.reference)}" if named else ""
     drop = best.drop
-    if drop.low is not None and drop.high is not None and drop.low <= 0 <= drop.high:
-        return f" and shows no loss of {facts.figure}{against}: {_points(drop)}"
-    if drop.value >= 0:
-        return f" and loses {_points(drop)} of {facts.figure}{against}"
     low, high = (None if bound is None else -bound for bound in (drop.high, drop.low))
     gain = msgspec.structs.replace(drop, value=-drop.value, low=low, high=high)
-    return f" and gains {_points(gain)} of {facts.figure}{against}"
+    if drop.value == 0:
+        return f" and loses no {facts.figure}{against}: {_points(drop)}"
+    paid = f"loses {_points(drop)}" if drop.value > 0 else f"gains {_points(gain)}"
+    by_chance = drop.low is not None and drop.high is not None and drop.low <= 0 <= drop.high
+    return f" and {paid} of {facts.figure}{against}" + (", which chance alone could explain" if by_chance else "")
 
 
 def _points(drop: Measurement) -> str:

@@ -329,3 +329,16 @@ def test_a_section_is_shown_or_says_why_not(facts):
     shown, absent = sections.build_all(facts)
     assert len(shown) + len(absent) == len(sections.SECTIONS)
     assert len({section.key for section in shown}) == len(shown)
+
+
+def test_no_two_artefacts_look_alike_in_a_chart(facts):
+    pruned = tuple(replace(one, name=f"{one.name}-pruned") for one in facts.artefacts)
+    every = (*facts.artefacts, *pruned)
+    assert len({(charts.colour_of(one), charts.marker_of(one, every)) for one in every}) == len(every)
+    assert len({(charts.colour_of(one), str(charts.line_of(one, every))) for one in every}) == len(every)
+
+
+def test_long_names_keep_both_ends():
+    assert charts.short("openvino-int8") == "openvino-int8"
+    assert len(charts.short("a" * 50)) <= 20
+    assert charts.short("onnxruntime-a-very-long-name-int8").endswith("int8")

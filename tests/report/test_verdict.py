@@ -56,8 +56,9 @@ def test_no_gate_is_not_a_pass(facts):
     [
         (
             Measurement(0.05, "points", 400, -0.1, 0.2),
-            "shows no loss of accuracy against FP32 on OpenVINO: 0.05 points",
+            "[\N{MINUS SIGN}0.10, 0.20] of accuracy against FP32 on OpenVINO, which chance alone could explain.",
         ),
+        (Measurement(0.0, "points", 400, -0.01, 0.01), "loses no accuracy against FP32 on OpenVINO: 0.000 points"),
         (Measurement(-0.4, "points", 400, -0.6, -0.2), "gains 0.40 points [0.20, 0.60] of accuracy"),
         (Measurement(0.4, "points", 400), "loses 0.400 points (no interval) of accuracy"),
         (None, "with accuracy 94.9 % [94.1, 95.7]"),
