@@ -53,7 +53,7 @@ def lane_network() -> bytes:
 
 def artefact(name: str, engine: str, p50_ms: float | None = None, **fields) -> Artefact:
     """An artefact of the one network; `p50_ms` is its claimed median latency."""
-    latency = {} if p50_ms is None else {"single_p50_ms": Measurement(p50_ms, "ms", 500)}
+    latency = {} if p50_ms is None else {"single_stream.p50_ms": Measurement(p50_ms, "ms", 500)}
     files = fields.pop("files", (f"artefacts/{name}/model.onnx",))
     precision = fields.pop("precision", "fp32")
     return Artefact(name, engine, precision, files, INPUTS, OUTPUTS, latency=latency, **fields)

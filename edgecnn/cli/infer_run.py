@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, TypeAlias, final
 
 import numpy as np
 
@@ -25,6 +25,7 @@ RESULTS = "results.jsonl"
 Rows: TypeAlias = Generator[tuple[dict[str, Any], Frame | None], None, None]
 
 
+@final
 class TimedModel:
     """A model that remembers how long the parts of its last call took, in milliseconds."""
 

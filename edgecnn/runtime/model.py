@@ -1,8 +1,9 @@
 """Model: an opened bundle on an engine. A frame in, a result in the frame's own pixels out."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, final
 
 from numpy.typing import NDArray
 
@@ -16,6 +17,7 @@ from edgecnn.runtime.engine import Engine
 from edgecnn.runtime.preprocess import prepare
 
 
+@final
 class Model:
     """A network ready to run. Thread-safe: nothing here changes after loading, and engines are thread-safe.
 
@@ -48,11 +50,11 @@ class Model:
         """Return the network's input for `frame`: one uint8 array [1, H, W, 3] by name."""
         return {self._input: prepare(frame, self.frame_spec)[None]}
 
-    def infer(self, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    def infer(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run the network alone, named tensors in and out; errors as those of `Engine.infer`."""
         return self.engine.infer(feeds)
 
-    def postprocess(self, outputs: dict[str, NDArray[Any]], width: int, height: int) -> Result:
+    def postprocess(self, outputs: Mapping[str, NDArray[Any]], width: int, height: int) -> Result:
         """Return what the network's outputs say of an original frame of `width` x `height` pixels."""
         return self.codec.decode(outputs, width, height)
 
@@ -60,7 +62,7 @@ class Model:
         """Give back the engine's memory and threads; `with load(...) as model:` does it by itself."""
         self.engine.close()
 
-    def __enter__(self) -> "Model":  # noqa: PYI034  # typing.Self needs Python 3.11
+    def __enter__(self) -> "Model":
         return self
 
     def __exit__(

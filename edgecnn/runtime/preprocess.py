@@ -4,7 +4,7 @@ Coordinates are continuous pixels: (0, 0) is the top-left corner of the top-left
 Under this convention, that of OpenCV's `resize`, a crop is a shift and a resize a plain scale, without half pixels.
 """
 
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, final
 
 import cv2
 import numpy as np
@@ -20,6 +20,7 @@ LETTERBOX_GREY = 114
 Points: TypeAlias = NDArray[np.floating[Any]]
 
 
+@final
 class Geometry:
     """Where each point of a `width` x `height` frame comes to lie in the network's input.
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from types import TracebackType
+from typing import final
 
 from edgecnn.core.errors import DataError
 from edgecnn.core.results import Frame, Result
@@ -58,6 +59,7 @@ class _Captured:
     at_s: float
 
 
+@final
 class FrameStream:
     """Iterate over it to get a `StreamResult` of the newest frame each time; use it as a context manager.
 
@@ -129,7 +131,7 @@ class FrameStream:
         if self._thread.is_alive():
             self._thread.join(self._timeout_s)
 
-    def __enter__(self) -> "FrameStream":  # noqa: PYI034  # typing.Self needs Python 3.11
+    def __enter__(self) -> "FrameStream":
         return self
 
     def __exit__(

@@ -14,7 +14,13 @@ def bundle(*arguments):
 def test_inspect_tells_what_is_known(lane_bundle, capsys):
     assert bundle("inspect", lane_bundle) == 0
     text = capsys.readouterr().out
-    for words in ("task lanes", "32x16 bgr", "openvino-fp32: openvino, fp32", "single_p50_ms", "passed its gates"):
+    for words in (
+        "task lanes",
+        "32x16 bgr",
+        "openvino-fp32: openvino, fp32",
+        "single_stream.p50_ms",
+        "passed its gates",
+    ):
         assert words in text
     assert bundle("inspect", lane_bundle, "--json") == 0
     assert json.loads(capsys.readouterr().out)["name"] == "tiny"

@@ -136,7 +136,7 @@ def bad_runs(tmp_path, bundle, folder, video):
     (tmp_path / "file").write_text("in the way")
     up = bundle / ".." / bundle.name
     yield "cut off", (bundle, tmp_path / "cut.jpg")
-    yield "cut off", (bundle, folder)
+    yield "9.jpg", (bundle, folder)
     yield "no frame can be read", (bundle, tmp_path / "none.mp4")
     yield "no such file or folder", (bundle, tmp_path / "missing.png")
     yield "must not contain '..'", (up, video)

@@ -1,7 +1,7 @@
 """ONNX Runtime on the CPU, set for the latency of one frame."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, final
 
 import numpy as np
 import onnxruntime as ort
@@ -24,6 +24,7 @@ _DTYPES = {
 _ERRORS_ONLY = 3
 
 
+@final
 class OnnxRuntimeEngine:
     """A network in an ONNX Runtime session; `infer` may be called from many threads (ORT promises it for `Run`)."""
 

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, final
 
 import numpy as np
 import openvino as ov
@@ -29,6 +29,7 @@ _REPORTED = {
 }
 
 
+@final
 class OpenVinoEngine:
     """A compiled network and its infer requests; `infer` may be called from many threads, each gets its own request."""
 
