@@ -130,7 +130,7 @@ def _cold_starts(subjects: Sequence[Subject], plan: Plan, on: str) -> dict[str, 
 
 def _scenarios(plan: Plan) -> list[Scenario]:
     found: list[Scenario] = []
-    for name in plan.scenarios:
+    for name in dict.fromkeys(plan.scenarios):
         found += [SingleStream(), EngineOnly()] if name == "single" else [Camera(plan.camera_fps)]
     return found
 
