@@ -19,8 +19,9 @@ ENGINES = {"onnxruntime", "openvino", "tensorrt"}
 
 
 def modules():
-    """Return the dotted name of every module of edgecnn."""
-    return sorted(m.name for m in pkgutil.walk_packages([str(ROOT)], "edgecnn.") if "._shared" not in m.name)
+    """Return the dotted name of every module of edgecnn that can be imported without running something."""
+    names = (module.name for module in pkgutil.walk_packages([str(ROOT)], "edgecnn."))
+    return sorted(name for name in names if not name.endswith(".__main__"))
 
 
 def is_device_side(name):
