@@ -1,4 +1,4 @@
-"""What lies on a road and is no lane line: seams, cracks, joints, patches, tyre marks, arrows, words, bars."""
+"""What lies on a road and is no lane line: seams, cracks, joints, patches, tyre marks, arrows, words, stripes."""
 
 import cv2
 import numpy as np
@@ -47,7 +47,7 @@ def mark_pavement(rng: np.random.Generator, layout: Layout, ground: Ground, coat
 
 
 def paint_symbols(rng: np.random.Generator, layout: Layout, ground: Ground, coat: Coat) -> None:
-    """Paint arrows, words, bars and gore stripes between the lines."""
+    """Paint what is no lane line: arrows, words, crossings, stripes of a gore or a closed shoulder."""
     rate = {"freeway": 0.12, "rural": 0.14, "urban": 0.6}[layout.kind]
     if rng.random() < rate:
         for left, right in zip(layout.lanes[:-1], layout.lanes[1:], strict=True):
@@ -58,6 +58,8 @@ def paint_symbols(rng: np.random.Generator, layout: Layout, ground: Ground, coat
                 )
     if layout.kind == "urban" and rng.random() < 0.35:
         _zebra(rng, layout, ground, coat)
+    if rng.random() < 0.08:
+        _hatch(rng, layout, ground, coat)
 
 
 def _wander(rng: np.random.Generator, ground: Ground, scale_m: float) -> Floats:
@@ -162,3 +164,20 @@ def _zebra(rng: np.random.Generator, layout: Layout, ground: Ground, coat: Coat)
     bars = ((across % 1.0) < 0.5) | (deep < 1)
     cover = (inside & bars) * rows[touched, None] * rng.uniform(0.5, 0.95)
     coat.blend_rows(touched, cover.astype(np.float32), COLORS["white"])
+
+
+def _hatch(rng: np.random.Generator, layout: Layout, ground: Ground, coat: Coat) -> None:
+    """Slanted stripes between the outermost line and the pavement's edge, as before an exit's nose."""
+    right = rng.random() < 0.7
+    inner, outer = (layout.lanes[-1], layout.right_m) if right else (layout.lanes[0], layout.left_m)
+    begin, length = float(rng.uniform(0, 40)), float(rng.uniform(10, 60))
+    rows = np.flatnonzero((ground.along > begin) & (ground.along < begin + length))
+    across, pixel = ground.across[rows], ground.scale[rows, None].astype(np.float32)
+    low, high = min(inner, outer) + 0.25, max(inner, outer) - 0.1
+    inside = np.clip((across - low) / pixel + 0.5, 0, 1) * np.clip((high - across) / pixel + 0.5, 0, 1)
+    period, wide, slant = float(rng.uniform(3, 7)), float(rng.uniform(0.3, 0.7)), float(rng.uniform(0.6, 1.6))
+    place = (ground.along[rows, None].astype(np.float32) + across * (-slant if right else slant)) % period
+    blur = np.maximum(ground.length[rows, None].astype(np.float32), 0.02)
+    stripe = np.clip((wide / 2 - np.abs(place - period / 2)) / blur + 0.5, 0, 1) * np.minimum(1, wide / blur)
+    paint = COLORS["white"] if rng.random() < 0.7 else COLORS["yellow"]
+    coat.blend_rows(rows, inside * stripe * np.float32(rng.uniform(0.4, 0.95)), paint)

@@ -1,4 +1,4 @@
-"""What spans the road or stands by it: bridges, sign gantries, road signs, lamp posts and wires."""
+"""What spans the road or stands by it: bridges, sign gantries, road signs and lamp posts."""
 
 from dataclasses import dataclass
 

@@ -27,7 +27,10 @@ _PARTS = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One scene before it is painted; `streams` holds the random numbers that painting itself draws, by part."""
+    """One scene before it is painted.
+
+    `streams` holds the random numbers that painting itself draws, by part; a plan is painted once.
+    """
 
     conditions: Conditions
     camera: Camera

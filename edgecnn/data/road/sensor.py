@@ -19,11 +19,12 @@ class Sensor:
 
     Attributes:
         blur_px: deviation of the lens blur.
-        motion_px: length of the blur along the image rows' direction from vibration, 0 for none.
+        motion_px: rows that vibration smears into one, 0 for none.
         gain: exposure as a BGR factor, with the white balance in it, float32 [3].
         gamma: contrast curve's exponent.
         black: level that stray light adds, in grey levels.
         noise: deviation in grey levels.
+        grain_px: deviation of the blur that makes the noise coarser than a pixel.
         quality: JPEG quality, 0 for none.
     """
 

@@ -82,7 +82,7 @@ def _foliage(rng: np.random.Generator, ground: Ground, layout: Layout) -> Float3
     size = float(rng.uniform(0.03, 0.12))
     blotch = ground.texture(tile(int(rng.integers(3)), 1.5), size, size * rng.uniform(0.6, 2.0), shift)
     leaves = ground.texture(tile(int(rng.integers(3)), 0.9), 0.03, 0.05, shift[::-1])
-    reach = rng.uniform(-0.3, 1.3) * (layout.right_m - layout.left_m)
+    reach = rng.uniform(0.1, 1.3) * (layout.right_m - layout.left_m)
     from_left = rng.random() < 0.5
     into = layout.left_m + reach - ground.across if from_left else ground.across - (layout.right_m - reach)
     period = rng.uniform(14, 60)

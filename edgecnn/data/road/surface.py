@@ -27,6 +27,8 @@ class Surface:
         table: uint8 [N, 4]: BGR and 64 times the strength of the texture, from -60 m to 60 m every 2.5 cm.
         seam_m: along the road, where a second pavement begins; infinite for none.
         beyond: the second pavement's table.
+        mottle, grain: strength of the texture in patches and in stones, as a share of the albedo.
+        left_m, right_m: where the pavement ends.
     """
 
     table: Frame

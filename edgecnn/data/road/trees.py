@@ -1,4 +1,4 @@
-"""Single trees, bushes and poles: pictures with opacity, grown once a process, set into scenes as flat cards."""
+"""Single trees and bushes: pictures with opacity, grown once a process, set into scenes as flat cards."""
 
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""Between the scene and the lens: wet road, rain, glare, lamps' glow, dirt, and the car's own bonnet."""
+"""Between the scene and the lens: wet road, rain, glare, dirt, and the car's own bonnet."""
 
 import cv2
 import numpy as np
@@ -57,7 +57,7 @@ def rain(rng: np.random.Generator, light: Light, picture: Frame) -> None:
 
 
 def glare(rng: np.random.Generator, picture: Frame, horizon: float) -> None:
-    """The low sun, or its reflex in the lens: a white core, a wide veil and a streak."""
+    """The low sun in the lens: a white core and a wide veil."""
     height, width = picture.shape[:2]
     x, y = rng.uniform(0.1, 0.9) * width, horizon - rng.uniform(0.0, 0.9) * horizon
     rows = (np.arange(0, height, 2, dtype=np.float32) - y)[:, None] / width
@@ -72,7 +72,7 @@ def glare(rng: np.random.Generator, picture: Frame, horizon: float) -> None:
 
 
 def dirt(rng: np.random.Generator, light: Light, picture: Frame) -> None:
-    """Smears and specks on the windscreen, out of focus, lit by the sky; faint mirror images of the dashboard."""
+    """Smears on the windscreen, out of focus, lit by the sky."""
     height, width = picture.shape[:2]
     clouds = fractal(int(rng.integers(10, 13)), 1.55)
     x, y = int(rng.integers(TILE // 2)), int(rng.integers(TILE // 2))

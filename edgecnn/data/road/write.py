@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def write_tusimple(
 
     Raises:
         InputError: `count`, `start` or `workers` is out of range.
-        DataError: the folder can't be written to.
+        DataError: the folder can't be written to, or a process was killed.
     """
     if count < 1 or start < 0 or workers < 1:
         raise InputError(f"count and workers must be >= 1 and start >= 0, not {count}, {workers} and {start}")
@@ -62,6 +63,8 @@ def write_tusimple(
         write_labels(
             label_file, _reported(_drawn(folder, scenes, range(start, start + count), workers), count, progress)
         )
+    except BrokenProcessPool as error:
+        raise DataError(f"{folder}: a drawing process was killed, most likely for memory; use fewer workers") from error
     except OSError as error:
         raise DataError(
             f"{folder}: can't be written to ({error.strerror}); free space or choose another folder"

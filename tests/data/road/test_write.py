@@ -1,6 +1,7 @@
 """Scenes on disk: read back as drawn, the same whatever the number of processes, never half there."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -73,6 +74,19 @@ def test_label_lines_are_whole_numbers_as_tusimples_are(tmp_path):
 def test_numbers_out_of_range_are_refused(tmp_path, bad):
     with pytest.raises(InputError, match="must be >="):
         write_tusimple(tmp_path, SCENES, **bad)
+
+
+class Dying:
+    """Scenes whose drawing ends the process, as the kernel does when memory runs out."""
+
+    def scene(self, _index):
+        os._exit(9)
+
+
+def test_a_killed_process_is_one_clear_error(tmp_path):
+    with pytest.raises(DataError, match="use fewer workers"):
+        write_tusimple(tmp_path, Dying(), 4, workers=2)
+    assert not (tmp_path / LABEL_FILE).exists()
 
 
 def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path):
