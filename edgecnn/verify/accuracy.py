@@ -39,11 +39,14 @@ def judge(
 
 
 def figures(metric: Metric, scores: Sequence[Any], on: str) -> dict[str, Measurement]:
-    """Return every figure of the metric as a measurement with its interval."""
+    """Return every figure of the metric as a measurement with its interval; one frame alone has none."""
+    values = metric.totals(scores)
+    if len(scores) == 1:
+        return {name: Measurement(value, "", 1, on=on) for name, value in values.items()}
     intervals = bootstrap(scores, metric.totals, resamples=RESAMPLES)
     return {
         name: Measurement(value, "", len(scores), *intervals[name], on=on, method=METHOD)
-        for name, value in metric.totals(scores).items()
+        for name, value in values.items()
     }
 
 
