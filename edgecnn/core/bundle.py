@@ -136,7 +136,7 @@ def open_bundle(path: Path) -> Bundle:
         if name not in names:
             raise BundleError(f"{path}: no {name}; this is no bundle, or its writing was cut off")
     data = read(MANIFEST)
-    if read(SEAL).decode(errors="replace").strip() != atomic.sha256_bytes(data):
+    if read(SEAL) != _seal(data):
         raise BundleError(f"{path}: {MANIFEST} was changed after it was sealed; get the bundle again from its source")
     manifest = _manifest(path, data)
     _check_names(path, manifest, names)
@@ -160,7 +160,7 @@ def write_bundle(target: Path, manifest: Manifest, files: Mapping[str, Path | by
             records[name] = FileRecord(atomic.sha256_bytes(data), len(data))
         data = msgspec.json.format(msgspec.json.encode(msgspec.structs.replace(manifest, files=records)), indent=2)
         (folder / MANIFEST).write_bytes(data)
-        (folder / SEAL).write_text(atomic.sha256_bytes(data) + "\n")
+        (folder / SEAL).write_bytes(_seal(data))
     return target
 
 
@@ -212,6 +212,10 @@ def _manifest(path: Path, data: bytes) -> Manifest:
         return msgspec.json.decode(data, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError(f"{path}: {MANIFEST} is not a manifest: {error}") from error
+
+
+def _seal(manifest: bytes) -> bytes:
+    return f"{atomic.sha256_bytes(manifest)}\n".encode()
 
 
 def _checked(path: Path, name: str, data: bytes, record: FileRecord) -> bytes:
