@@ -31,8 +31,9 @@ def place(model: ir.Model, scheme: Scheme, plan: Plan, scales: dict[str, Scale])
     for node in chosen:
         _quantize_weights(model.graph, node, scheme, inputs[node.name])
     for name, scale in scales.items():
-        pixels = plan.pixels.get(name)
-        _quantize_tensor(model.graph, by_name[name], by_name[pixels[0]] if pixels else None, scale)
+        pixels = plan.pixels.get(name) if scheme.pixels_as_stored else None
+        source = by_name[pixels.source] if pixels is not None and pixels.dtype == "uint8" else None
+        _quantize_tensor(model.graph, by_name[name], source, scale)
 
 
 def _scale_before(node: ir.Node, scheme: Scheme, scales: dict[str, Scale]) -> Scale | None:

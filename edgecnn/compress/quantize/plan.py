@@ -15,10 +15,8 @@ from edgecnn.compress.quantize.graph import (
     only_reader,
     reaches_output,
 )
+from edgecnn.compress.quantize.pixels import Pixels, find_pixels
 from edgecnn.compress.quantize.scheme import Scheme
-
-WHOLE = 1e-3
-"""How far from a whole number, in grey levels of 255, a mean may lie and still count as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +26,13 @@ class Plan:
     Attributes:
         nodes: names of the nodes that run in INT8, in the graph's order.
         tensors: quantized tensors by name, in the order found; equal numbers share one scale.
-        pixels: quantized tensors that need no rounding: name of the uint8 tensor that is the quantized form (scale 1),
-            and its zero point.
+        pixels: those of them that are pixels and need no rounding.
         left_in_float: why each other node that computes stays in float.
     """
 
     nodes: list[str]
     tensors: dict[str, int]
-    pixels: dict[str, tuple[str, int]]
+    pixels: dict[str, Pixels]
     left_in_float: dict[str, str]
 
     def groups(self) -> list[list[str]]:
@@ -83,12 +80,12 @@ class _Planner:
             self._want(value)
 
     def finish(self) -> Plan:
-        """Return the plan, the pixels that serve as they are found."""
+        """Return the plan. Pixels that share their scale with other tensors count as any tensor does."""
         pixels = {}
         for name, value in self.wanted.items():
-            source = stored_pixels(value) if self.scheme.pixels_as_stored else None
-            if source is not None and list(self.groups.values()).count(self.groups[name]) == 1:
-                pixels[name] = source
+            found = find_pixels(value, self.scheme.activation)
+            if found is not None and list(self.groups.values()).count(self.groups[name]) == 1:
+                pixels[name] = found
         return Plan([str(node.name) for node in self.chosen], self.groups, pixels, self.left_in_float)
 
     def _want(self, value: ir.Value) -> int:
@@ -182,20 +179,3 @@ def _weight_reason(node: ir.Node) -> str | None:
     ):
         return "it transposes or scales its input"
     return None if activations(node)[:1] == [node.inputs[0]] else "its input is a constant"
-
-
-def stored_pixels(value: ir.Value) -> tuple[str, int] | None:
-    """Return (name of the uint8 tensor, zero point) if `value` is uint8 pixels less one whole number, else None."""
-    node, zero = value.producer(), 0
-    if node is not None and node.op_type == "Sub":
-        mean = constant(node.inputs[1])
-        if mean is None or np.ptp(mean) > WHOLE or not 0 <= round(float(mean.flat[0])) <= 255:
-            return None
-        zero = round(float(mean.flat[0]))
-        if abs(float(mean.flat[0]) - zero) > WHOLE or node.inputs[0] is None:
-            return None
-        node = node.inputs[0].producer()
-    if node is None or node.op_type != "Cast":
-        return None
-    source = node.inputs[0]
-    return (str(source.name), zero) if source is not None and source.dtype == ir.DataType.UINT8 else None

@@ -86,9 +86,10 @@ def _choose(
     scales, tensors = {}, {}
     for group in plan.groups():
         if group[0] in plan.pixels:
-            zero = plan.pixels[group[0]][1]
-            scales[group[0]] = Scale(np.float32(1), zero, "uint8")
-            tensors[group[0]] = QuantizedTensor(-float(zero), 255.0 - zero, 1.0, zero, -float(zero), 255.0 - zero)
+            pixels = plan.pixels[group[0]]
+            low, high = -float(pixels.mean), 255.0 - pixels.mean
+            scales[group[0]] = Scale(np.float32(1), pixels.zero_point, pixels.dtype)
+            tensors[group[0]] = QuantizedTensor(low, high, 1.0, pixels.zero_point, low, high)
             continue
         nonnegative = all(histograms[name].seen_min >= 0 for name in group)
         form = scheme.nonnegative if nonnegative else scheme.activation

@@ -49,7 +49,7 @@ class Scheme:
         quantized_outputs: whether an op runs in INT8 only if its output is quantized as well.
         bias: `int32` at the scale of input times weight, or left in float.
         weight_form: `stored` keeps int8 weights behind DequantizeLinear; `simulated` keeps float ones behind Q and DQ.
-        pixels_as_stored: whether uint8 pixels may serve as the quantized tensor themselves, without any rounding.
+        pixels_as_stored: whether uint8 pixels less a whole number may be the quantized tensor themselves, without Q.
         float_heads: op types that stay in float altogether where their result is an output of the graph.
         float_results: op types that can give float from INT8 inputs; they do where their result is an output.
         min_opset: the oldest opset that has what the scheme places.

