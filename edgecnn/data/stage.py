@@ -9,12 +9,14 @@ from edgecnn.core import atomic, evidence
 from edgecnn.core.errors import DataError, StageError
 from edgecnn.core.evidence import DataResult, Split
 from edgecnn.core.progress import bar
-from edgecnn.core.recipe import Recipe, Source
+from edgecnn.core.recipe import Recipe, RoadSource, Source
 from edgecnn.core.registry import resolve
 from edgecnn.core.stage import Job
 from edgecnn.data.road import RoadScenes
 from edgecnn.data.road.write import write_tusimple
 from edgecnn.data.split import DATA
+
+PART = 800
 
 
 class DataStage:
@@ -33,7 +35,7 @@ class DataStage:
     def run(self, job: Job) -> None:
         """Write or check both splits."""
         data = job.recipe.data
-        splits = {name: _split(source, job.out, name) for name, source in (("train", data.train), ("val", data.val))}
+        splits = {name: _split(source, job, name) for name, source in (("train", data.train), ("val", data.val))}
         evidence.write(job.out / DATA, DataResult(**splits))
 
     def ensures(self, out: Path) -> None:
@@ -44,16 +46,32 @@ class DataStage:
                 raise StageError(f"data: the {name} split at {split.root} holds no frames")
 
 
-def _split(source: Source, out: Path, name: str) -> Split:
+def _split(source: Source, job: Job, name: str) -> Split:
     if source.road is None:
         root = Path(source.root).resolve()
         frames = sum(1 for _ in resolve("format", source.format)(root, source.labels))
         return Split(source.format, str(root), source.labels, frames)
-    road = source.road
+    _draw(source.road, job.partial / name, name)
+    (job.partial / name).rename(job.out / name)
+    return Split("tusimple", name, (), source.road.frames)
+
+
+def _draw(road: RoadSource, folder: Path, name: str) -> None:
+    """Draw the scenes in parts of `PART`, each with a label file of its own; parts a killed run finished are kept."""
     scenes = RoadScenes(road.seed, road.width, road.height, road.conditions)
     with bar(f"road scenes ({name})", road.frames) as shown:
-        write_tusimple(out / name, scenes, road.frames, progress=lambda done, _: shown.reach(done))
-    return Split("tusimple", name, (), road.frames)
+        for start in range(0, road.frames, PART):
+            count, labels = min(PART, road.frames - start), f"label_data_{start:06d}.json"
+            if not (folder / labels).exists():
+                write_tusimple(
+                    folder,
+                    scenes,
+                    count,
+                    start=start,
+                    label_name=labels,
+                    progress=lambda done, _, start=start: shown.reach(start + done),  # type: ignore[misc]
+                )
+            shown.reach(start + count)
 
 
 def _label_digests(source: Source) -> dict[str, str]:

@@ -32,8 +32,9 @@ def write_tusimple(
     start: int = 0,
     workers: int = 2,
     progress: Progress | None = None,
+    label_name: str = LABEL_FILE,
 ) -> Path:
-    """Write scenes `start` .. `start + count` as TuSimple does: `clips/NNN/NNNNNN.jpg` and `label_data.json`.
+    """Write scenes `start` .. `start + count` as TuSimple does: `clips/NNN/NNNNNN.jpg` and a label file.
 
     The label file is written last and at once, so a folder that has one is whole.
 
@@ -44,6 +45,7 @@ def write_tusimple(
         start: index of the first one.
         workers: processes; 1 draws in this one.
         progress: called with (done, count) now and then.
+        label_name: the label file's name, where a folder is written in several parts.
 
     Returns:
         The label file's path.
@@ -55,7 +57,7 @@ def write_tusimple(
     if count < 1 or start < 0 or workers < 1:
         raise InputError(f"count and workers must be >= 1 and start >= 0, not {count}, {workers} and {start}")
     folder = Path(folder)
-    label_file = folder / LABEL_FILE
+    label_file = folder / label_name
     try:
         for clip in range(start // _CLIP_SIZE, (start + count - 1) // _CLIP_SIZE + 1):
             (folder / "clips" / f"{clip:04d}").mkdir(parents=True, exist_ok=True)

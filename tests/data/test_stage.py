@@ -1,0 +1,68 @@
+"""The data stage: scenes are drawn in parts, and a part that a killed run finished is not drawn again."""
+
+import msgspec
+import pytest
+
+from edgecnn.core import atomic
+from edgecnn.core.errors import DataError
+from edgecnn.core.recipe import DataSection, RoadSource, Source, load_recipe
+from edgecnn.core.stage import Job
+from edgecnn.data import stage
+from edgecnn.data.split import read_split
+from edgecnn.data.stage import DataStage
+
+
+@pytest.fixture
+def recipe(request):
+    tiny = load_recipe(request.path.parents[1] / "tiny.yaml")
+    small = [Source(road=RoadSource(frames=n, seed=n, width=160, height=90)) for n in (7, 2)]
+    return msgspec.structs.replace(tiny, data=DataSection(train=small[0], val=small[1]))
+
+
+def run(recipe, folder):
+    out, partial = folder / "out", folder / "partial"
+    out.mkdir(parents=True, exist_ok=True)
+    partial.mkdir(exist_ok=True)
+    DataStage().run(Job(recipe, {}, out, partial))
+    DataStage().ensures(out)
+    return out
+
+
+def test_cut_off_between_parts_it_goes_on_and_ends_with_the_same_bytes(recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr(stage, "PART", 3)
+    whole = run(recipe, tmp_path / "whole")
+    write, calls = stage.write_tusimple, []
+
+    def write_then_die(*arguments, **named):
+        write(*arguments, **named)
+        calls.append(named["start"])
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(stage, "write_tusimple", write_then_die)
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe, tmp_path / "cut")
+    cut = run(recipe, tmp_path / "cut")
+    assert calls == [0, 3, 6, 0]  # the third part of train, then val
+    assert atomic.sha256_tree(cut) == atomic.sha256_tree(whole)
+    assert len(list(read_split(cut, "train"))) == 7
+    assert len(list(read_split(cut, "val"))) == 2
+
+
+def test_a_data_set_on_disk_is_counted_and_keyed_by_its_labels(recipe, tmp_path):
+    drawn = run(recipe, tmp_path / "drawn")
+    on_disk = DataSection(train=Source(root=str(drawn / "train")), val=Source(root=str(drawn / "val")))
+    real = msgspec.structs.replace(recipe, data=on_disk)
+    before = DataStage().parameters(real)
+    out = run(real, tmp_path / "real")
+    assert [s.image.exists() for s in read_split(out, "train")] == [True] * 7
+    labels = next((drawn / "train").glob("*.json"))
+    labels.write_text(labels.read_text().replace('"tags"', '"marks"'))
+    assert DataStage().parameters(real) != before
+
+
+def test_a_missing_folder_and_a_missing_label_file_are_named(recipe, tmp_path):
+    for source in (Source(root=str(tmp_path / "none")), Source(root=str(tmp_path), labels=("absent.json",))):
+        data = DataSection(train=source, val=source)
+        with pytest.raises(DataError, match=r"none|absent\.json"):
+            DataStage().parameters(msgspec.structs.replace(recipe, data=data))
