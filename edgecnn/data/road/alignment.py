@@ -33,10 +33,10 @@ class Alignment:
 
     def frame(self, along: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """Return x, y, z of the line at `along`, and how many metres of x one metre across the road takes there."""
-        place = np.clip((along - self.along[0]) / _STEP_M, 0, len(self.along) - 1.001)
-        index = place.astype(np.int64)
-        part = (place - index)[..., None]
-        row = self.table[index] * (1 - part) + self.table[index + 1] * part
+        place = (along - self.along[0]) * (1 / _STEP_M)
+        index = np.minimum(np.maximum(place, 0), len(self.along) - 2).astype(np.int64)
+        row = self.table[index]
+        row = row + (place - index)[..., None] * (self.table[index + 1] - row)
         return row[..., 0], row[..., 1], row[..., 2], row[..., 3]
 
     def point(self, along: Floats, offset: Floats | float) -> tuple[Floats, Floats, Floats]:

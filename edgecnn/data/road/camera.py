@@ -27,9 +27,11 @@ class Camera:
         down = self.height_m - y
         cos, sin = math.cos(self.pitch_rad), math.sin(self.pitch_rad)
         depth = z * cos + down * sin
-        safe = np.where(np.abs(depth) < 1e-6, 1e-6, depth)
-        right = self.focal_px * x / safe
-        below = self.focal_px * (down * cos - z * sin) / safe
+        scale = self.focal_px / np.maximum(depth, 1e-6)
+        right = x * scale
+        below = (down * cos - z * sin) * scale
+        if self.roll_rad == 0:
+            return self.centre_x_px + right, self.centre_y_px + below, depth
         cos, sin = math.cos(self.roll_rad), math.sin(self.roll_rad)
         u = self.centre_x_px + right * cos - below * sin
         v = self.centre_y_px + right * sin + below * cos

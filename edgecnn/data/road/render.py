@@ -25,14 +25,12 @@ from edgecnn.data.road.vehicles import draw_vehicle
 from edgecnn.data.road.view import View, stand
 from edgecnn.data.road.walls import draw_wall, sight_m
 
-# Seen beyond the frame on every side, so that a rolled camera finds a picture in its corners too.
-_MARGIN = 0.02
-
 
 def render(plan: Plan) -> Frame:
     """Return the picture of `plan`, uint8 BGR [H, W, 3]."""
     camera = plan.camera
-    margin = int(np.ceil(camera.width * _MARGIN))
+    # A rolled camera looks a little beyond the level canvas's corners.
+    margin = 2 + math.ceil(abs(camera.roll_rad) * 0.56 * max(camera.width, camera.height))
     view = stand(camera.canvas(margin), plan.alignment, plan.light)
     ground = look(view.camera, plan.alignment, view.sightline)
     picture = _backdrop(plan, view, ground)
@@ -70,7 +68,7 @@ def _ground(plan: Plan, view: View, ground: Ground) -> Frame:
 
 def _objects(plan: Plan, view: View, picture: Frame) -> None:
     """Everything that stands on the ground, from outside in: what is behind a wall first, then the wall."""
-    pending: list[Tree | Structure | Vehicle] = [*plan.roadside.trees, *plan.structures, *plan.traffic]
+    pending = [*plan.structures, *_in_view(view, [*plan.roadside.trees, *plan.traffic])]
     for wall in sorted(plan.roadside.walls, key=lambda wall: -abs(wall.offset_m)):
         side = math.copysign(1.0, wall.offset_m)
         behind = [thing for thing in pending if thing.offset * side > abs(wall.offset_m)]
@@ -82,6 +80,18 @@ def _objects(plan: Plan, view: View, picture: Frame) -> None:
             sight = sight_m(view.camera, view.alignment, wall)
             pending = [thing for thing in pending if thing.along < sight]
     _draw(plan, view, pending, picture)
+
+
+def _in_view(view: View, things: list[Tree | Vehicle]) -> list[Tree | Structure | Vehicle]:
+    """Return the things that reach into the picture."""
+    if not things:
+        return []
+    u, _, depth = view.project(np.array([t.along for t in things]), np.array([t.offset for t in things]), 0.0)
+    half = np.array([t.size_m / 2 if isinstance(t, Tree) else t.body.length_m for t in things])
+    near = (depth > 1) & (
+        np.abs(u - view.camera.width / 2) < view.camera.width / 2 + half * view.camera.focal_px / depth
+    )
+    return [thing for thing, shown in zip(things, near, strict=True) if shown]
 
 
 def _draw(plan: Plan, view: View, things: list[Tree | Structure | Vehicle], picture: Frame) -> None:

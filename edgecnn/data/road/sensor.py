@@ -51,7 +51,7 @@ def sample_sensor(rng: np.random.Generator, *, dark: bool, scale: float) -> Sens
         # A frame that was scaled down from a larger sensor shows next to no noise.
         noise=float((rng.uniform(0.0, 1.0) if rng.random() < 0.45 else rng.gamma(1.8, 1.0)) * (2.2 if dark else 1.0)),
         grain_px=float(rng.choice([0.0, 0.6, 1.0])),
-        quality=int(rng.integers(55, 96)) if rng.random() < 0.6 else 0,
+        quality=int(rng.integers(55, 96)) if rng.random() < 0.35 else 0,
     )
 
 

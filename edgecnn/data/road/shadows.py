@@ -14,6 +14,8 @@ from edgecnn.data.road.view import View
 Float32 = NDArray[np.float32]
 
 _SHIFT = 4
+# Farther off, what lies under a vehicle is less than a pixel high.
+_FAR_M = 90.0
 
 
 def cast_shadows(
@@ -39,7 +41,7 @@ def _under_vehicles(view: View, ground: Ground, traffic: tuple[Vehicle, ...]) ->
     mask = np.zeros(ground.across.shape, np.uint8)
     toward = -view.light.sun_side
     for vehicle in traffic:
-        if vehicle.along > 140:
+        if vehicle.along > _FAR_M:
             continue
         half, length = vehicle.body.width_m / 2, vehicle.body.length_m
         if view.light.sun > 0:

@@ -83,15 +83,17 @@ _PAINTS = (
     ((36, 30, 128), 0.07), ((130, 150, 168), 0.03), ((58, 78, 52), 0.02), ((40, 120, 190), 0.02),
 )  # fmt: skip
 
+_RATES_BELOW = np.cumsum(_RATES) / _RATES.sum()
+_PAINTS_BELOW = np.cumsum([share for _, share in _PAINTS]) / sum(share for _, share in _PAINTS)
+
 
 def sample_body(rng: np.random.Generator) -> Body:
     """Return a kind of vehicle as often as traffic has it."""
-    return BODIES[int(rng.choice(len(BODIES), p=_RATES / _RATES.sum()))]
+    return BODIES[int(np.searchsorted(_RATES_BELOW, rng.random()))]
 
 
 def sample_paint(rng: np.random.Generator, body: Body) -> tuple[float, float, float]:
     """Return a BGR body colour as often as such vehicles have it: most vans, trucks and buses are white."""
-    shares = np.array([share for _, share in _PAINTS])
-    pick = 0 if body.box and rng.random() < 0.65 else int(rng.choice(len(_PAINTS), p=shares / shares.sum()))
-    paint = np.array(_PAINTS[pick][0]) * rng.uniform(0.85, 1.12)
-    return float(paint[0]), float(paint[1]), float(paint[2])
+    pick = 0 if body.box and rng.random() < 0.65 else int(np.searchsorted(_PAINTS_BELOW, rng.random()))
+    (blue, green, red), tone = _PAINTS[pick][0], float(rng.uniform(0.85, 1.12))
+    return blue * tone, green * tone, red * tone

@@ -76,8 +76,9 @@ def dirt(rng: np.random.Generator, light: Light, picture: Frame) -> None:
     height, width = picture.shape[:2]
     clouds = fractal(int(rng.integers(10, 13)), 1.55)
     x, y = int(rng.integers(TILE // 2)), int(rng.integers(TILE // 2))
-    field = cv2.resize(clouds[y : y + TILE // 2, x : x + TILE // 2], (width, height), interpolation=cv2.INTER_LINEAR)
-    share = np.clip((field - 0.4) * rng.uniform(0.03, 0.16), 0, 0.3).astype(np.float32)
+    field = clouds[y : y + TILE // 2, x : x + TILE // 2]
+    smear = np.clip((field - 0.4) * np.float32(rng.uniform(0.03, 0.16)), 0, 0.3)
+    share = np.asarray(cv2.resize(smear, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
     veil = np.full(picture.shape, np.clip(light.sky_low * 0.8, 0, 255), np.uint8)
     picture[...] = cv2.blendLinear(veil, picture, share, 1 - share)
 
