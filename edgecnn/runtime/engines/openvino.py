@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, Final, final
+from typing import Any, Final, NamedTuple, final
 
 import numpy as np
 import openvino as ov
@@ -29,6 +29,14 @@ _REPORTED = {
 }
 
 
+class _Slot(NamedTuple):
+    """An infer request with views of its own input and output tensors, which stay where they are for fixed shapes."""
+
+    request: ov.InferRequest
+    inputs: dict[str, NDArray[Any]]
+    outputs: dict[str, NDArray[Any]]
+
+
 @final
 class OpenVinoEngine:
     """A compiled network and its infer requests; `infer` may be called from many threads, each gets its own request."""
@@ -43,8 +51,7 @@ class OpenVinoEngine:
         self.inputs = inputs
         self.outputs = outputs
         self._compiled: ov.CompiledModel | None = compiled
-        self._ports = {spec.name: compiled.output(spec.name) for spec in outputs}
-        self._idle: list[ov.InferRequest] = [compiled.create_infer_request()]
+        self._idle: list[_Slot] = [self._slot(compiled)]
         self._lock = threading.Lock()
 
     def infer(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -55,12 +62,14 @@ class OpenVinoEngine:
             EngineError: OpenVINO failed, or the engine is closed.
         """
         check_feeds(self.inputs, feeds)
-        with self._request() as request:
+        with self._request() as slot:
             try:
-                # Inputs are lent (the caller's array outlives the call). Outputs are copied: the request's own
-                # memory is overwritten by its next run.
-                request.infer({name: np.ascontiguousarray(feed) for name, feed in feeds.items()}, share_inputs=True)
-                return {name: np.array(request.get_tensor(port).data) for name, port in self._ports.items()}
+                # Copied into the request's own tensors: lending it a new array each time makes it bind the network's
+                # input anew, which costs more than the copy. Copied out again: its next run overwrites them.
+                for name, tensor in slot.inputs.items():
+                    np.copyto(tensor, feeds[name])
+                slot.request.infer(share_outputs=True)
+                return {name: tensor.copy() for name, tensor in slot.outputs.items()}
             except RuntimeError as error:
                 raise EngineError(f"openvino: {one_line(error)}") from error
 
@@ -83,20 +92,27 @@ class OpenVinoEngine:
         with self._lock:
             self._compiled = None
             self._idle.clear()
-            self._ports.clear()
 
     @contextmanager
-    def _request(self) -> Iterator[ov.InferRequest]:
+    def _request(self) -> Iterator[_Slot]:
         compiled = self._open_model()
         with self._lock:
-            request = self._idle.pop() if self._idle else None
-        request = request or compiled.create_infer_request()
+            slot = self._idle.pop() if self._idle else None
+        slot = slot or self._slot(compiled)
         try:
-            yield request
+            yield slot
         finally:
             with self._lock:
                 if self._compiled is not None:
-                    self._idle.append(request)
+                    self._idle.append(slot)
+
+    def _slot(self, compiled: ov.CompiledModel) -> _Slot:
+        request = compiled.create_infer_request()
+        return _Slot(
+            request,
+            {spec.name: request.get_tensor(compiled.input(spec.name)).data for spec in self.inputs},
+            {spec.name: request.get_tensor(compiled.output(spec.name)).data for spec in self.outputs},
+        )
 
     def _open_model(self) -> ov.CompiledModel:
         compiled = self._compiled
