@@ -122,7 +122,7 @@ def _night(rng: np.random.Generator, weather: str) -> Light:
         sky_low=_color(low),
         haze=_color(low * 1.3),
         haze_m=_sight_m(rng, weather),
-        headlights=float(rng.uniform(0.7, 1.35)),
+        headlights=float(rng.uniform(0.6, 1.2)),
         street_lamps=lamps,
     )
 

@@ -11,6 +11,7 @@ from edgecnn.core.results import Frame
 from edgecnn.data.road.noise import sensor_grain
 
 _MIDDLE_GREY = 122.0
+_HIGHLIGHT_SHARE = 0.58
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,9 @@ def _grain(rng: np.random.Generator, sensor: Sensor, height: int, width: int) ->
 
 
 def _exposure(scene: Frame) -> float:
-    """Return the factor that automatic exposure would choose: most of the way to a middle grey, within its range."""
-    level = float(scene[::8, ::8].mean())
+    """Return the factor that automatic exposure would choose: most of the way to a middle grey, lights kept in."""
+    sample = scene[::8, ::8, 1]
+    level = max(float(sample.mean()), _HIGHLIGHT_SHARE * float(np.percentile(sample, 96)))
     return float(np.clip((_MIDDLE_GREY / max(level, 1.0)) ** 0.6, 0.6, 1.4))
 
 

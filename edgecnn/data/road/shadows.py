@@ -89,7 +89,9 @@ def _foliage(rng: np.random.Generator, ground: Ground, layout: Layout) -> Float3
     into = layout.left_m + reach - ground.across if from_left else ground.across - (layout.right_m - reach)
     period = rng.uniform(14, 60)
     rhythm = np.sin(ground.along / period * 2 * np.pi + rng.uniform(0, 6)).astype(np.float32)[:, None] * 0.8
-    level = blotch + 0.4 * leaves + rhythm + np.clip(into * 0.35, -2.5, 0.6)
+    # The trees stand beside the road, not all over the fields.
+    afield = np.clip((np.abs(ground.across) - 18) * 0.3, 0, 4)
+    level = blotch + 0.4 * leaves + rhythm + np.clip(into * 0.35, -2.5, 0.6) - afield
     return np.asarray(np.clip(level * rng.uniform(2, 6) + 0.5, 0, 1), np.float32)
 
 
