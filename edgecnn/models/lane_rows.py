@@ -14,7 +14,8 @@ from edgecnn.core.tensor import FrameSpec, TensorSpec
 from edgecnn.models.blocks import ResNet
 from edgecnn.models.build import Normalise
 
-NORMALISE = Normalise(mean=(0.406, 0.456, 0.485), std=(0.225, 0.224, 0.229), color="bgr")
+# A whole number of grey levels as the mean: INT8 engines then take the pixels as they are, without rounding them.
+NORMALISE = Normalise(mean=(128 / 255,) * 3, std=(0.25,) * 3, color="bgr")
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
