@@ -18,6 +18,7 @@ Seed = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 # The upper bounds keep out infinity, which YAML can spell.
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+Strength = Annotated[float, msgspec.Meta(ge=0, le=2)]
 Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
 
@@ -64,6 +65,8 @@ class ModelSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 class TrainSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How long and how the network is trained. `learning_rate` is the peak, for the batch size given.
 
+    `augment` is how strongly frames are turned, zoomed, shifted and recoloured (0: only mirrored, null: not at all).
+
     The last `monitor_frames` of the training set are kept out of training; the task's figure on them chooses the best
     epoch and, when `patience` evaluations bring no better one (0: never), stops early. The validation set stays
     unseen.
@@ -77,7 +80,7 @@ class TrainSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     ema_decay: Fraction = 0.998
     grad_clip: Positive = 5.0
     mixed_precision: bool = True
-    augment: bool = True
+    augment: Strength | None = 1.0
     workers: CountOrNone = 2
     threads: Count = 2
     monitor_every: Count = 1

@@ -15,14 +15,19 @@ Matrix = NDArray[np.float64]
 T = TypeVar("T")
 
 
-def augment(image: Frame, truth: T, geometry: Geometry, rng: np.random.Generator) -> tuple[Frame, T]:
-    """Return a changed copy of a network-size image [H, W, 3] and the truth that goes with it."""
+def augment(
+    image: Frame, truth: T, geometry: Geometry, rng: np.random.Generator, strength: float = 1.0
+) -> tuple[Frame, T]:
+    """Return a changed copy of a network-size image [H, W, 3] and the truth that goes with it.
+
+    `strength` scales how far the picture is turned, zoomed, shifted and recoloured; 0 leaves the mirroring alone.
+    """
     height, width = image.shape[:2]
-    matrix = _random_affine(width, height, rng)
+    matrix = _random_affine(width, height, rng, strength)
     fill = tuple(int(v) for v in rng.integers(0, 255, 3))
     border = cv2.BORDER_REPLICATE if rng.random() < 0.5 else cv2.BORDER_CONSTANT
     warped = cv2.warpAffine(image, matrix, (width, height), borderMode=border, borderValue=fill)
-    return _photometric(warped.astype(np.uint8, copy=False), rng), warp(truth, matrix, geometry)
+    return _photometric(warped.astype(np.uint8, copy=False), rng, strength), warp(truth, matrix, geometry)
 
 
 @singledispatch
@@ -50,31 +55,34 @@ def _(truth: Lanes, matrix: Matrix, geometry: Geometry) -> Lanes:
     )
 
 
-def _random_affine(width: int, height: int, rng: np.random.Generator) -> Matrix:
+def _random_affine(width: int, height: int, rng: np.random.Generator, strength: float) -> Matrix:
     """Mirror, zoom 0.85 to 1.25, turn by up to 4 degrees, shift by up to 12% across and 15% up or down."""
-    angle, zoom = np.deg2rad(rng.uniform(-4, 4)), np.exp(rng.uniform(np.log(0.85), np.log(1.25)))
+    angle, zoom = np.deg2rad(strength * rng.uniform(-4, 4)), np.exp(strength * rng.uniform(np.log(0.85), np.log(1.25)))
     turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     if rng.random() < 0.5:
         turn = turn @ np.diag([-1.0, 1.0])
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
-    shift = rng.uniform(-1, 1, 2) * (0.12 * width, 0.15 * height)
+    shift = strength * rng.uniform(-1, 1, 2) * (0.12 * width, 0.15 * height)
     return np.hstack([turn, (centre + shift - turn @ centre)[:, None]])
 
 
-def _photometric(image: Frame, rng: np.random.Generator) -> Frame:
+def _photometric(image: Frame, rng: np.random.Generator, strength: float) -> Frame:
     """Contrast, brightness, gamma and colour by lookup tables; now and then blur, noise, grey or a covered patch."""
     ramp = np.arange(256) / 255.0
-    gain, lift, gamma = rng.uniform(0.7, 1.35), rng.uniform(-0.12, 0.12), np.exp(rng.uniform(-0.35, 0.35))
-    tables = [np.clip(ramp**gamma * gain * rng.uniform(0.92, 1.08) + lift, 0, 1) * 255 for _ in range(3)]
+    gain, lift = np.exp(strength * rng.uniform(-0.35, 0.3)), strength * rng.uniform(-0.12, 0.12)
+    gamma = np.exp(strength * rng.uniform(-0.35, 0.35))
+    tables = [
+        np.clip(ramp**gamma * gain * np.exp(strength * rng.uniform(-0.08, 0.08)) + lift, 0, 1) * 255 for _ in range(3)
+    ]
     image = np.asarray(cv2.LUT(image, np.stack(tables, -1).astype(np.uint8)[None]), np.uint8)
-    if rng.random() < 0.1:
+    if rng.random() < 0.1 * strength:
         image = np.repeat(image[..., 1:2], 3, -1)
-    if rng.random() < 0.2:
+    if rng.random() < 0.2 * strength:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.2)), np.uint8)
-    if rng.random() < 0.3:
+    if rng.random() < 0.3 * strength:
         noise = rng.integers(-12, 13, image.shape, dtype=np.int16)
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
-    if rng.random() < 0.2:
+    if rng.random() < 0.2 * strength:
         height, width = image.shape[:2]
         x, y = int(rng.integers(0, width)), int(rng.integers(height // 3, height))
         w, h = int(rng.integers(8, width // 5)), int(rng.integers(8, height // 4))

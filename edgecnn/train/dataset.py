@@ -20,6 +20,7 @@ class EncodedSamples(Dataset[tuple[Tensor, dict[str, Tensor]]]):
     """Each item is a uint8 image [H, W, 3] at network size and its encoded targets.
 
     `pictures` are the samples' pictures at network size, [N, H, W, 3], or None: then each is read from its file.
+    `strength` is that of augmentation, None for none at all.
     """
 
     def __init__(
@@ -30,10 +31,10 @@ class EncodedSamples(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         codec: Codec,
         *,
         seed: int,
-        augmented: bool,
+        strength: float | None,
     ) -> None:
         self.samples, self.pictures, self.frame, self.codec = samples, pictures, frame, codec
-        self.seed, self.augmented, self.epoch = seed, augmented, 0
+        self.seed, self.strength, self.epoch = seed, strength, 0
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -41,9 +42,9 @@ class EncodedSamples(Dataset[tuple[Tensor, dict[str, Tensor]]]):
     def __getitem__(self, index: int) -> tuple[Tensor, dict[str, Tensor]]:
         """Return one item; the same (seed, epoch, index) gives the same bytes in any worker."""
         image, truth = self._picture(index), self.samples[index].truth
-        if self.augmented:
+        if self.strength is not None:
             rng = np.random.default_rng((self.seed, self.epoch, index))
-            image, truth = augment(image, truth, Geometry(self.frame, truth.width, truth.height), rng)
+            image, truth = augment(image, truth, Geometry(self.frame, truth.width, truth.height), rng, self.strength)
         targets = {name: torch.from_numpy(array) for name, array in self.codec.encode(truth).items()}
         return torch.from_numpy(np.array(image)), targets
 

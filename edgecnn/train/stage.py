@@ -60,7 +60,7 @@ class TrainStage:
         module = build_model(recipe)
         frame, shown = recipe.model.frame, samples[: len(samples) - held]
         pictures = prepared(shown, frame, job.partial)
-        data = EncodedSamples(shown, pictures, frame, codec, seed=recipe.seed, augmented=recipe.train.augment)
+        data = EncodedSamples(shown, pictures, frame, codec, seed=recipe.seed, strength=recipe.train.augment)
         monitor = FigureMonitor(samples[len(samples) - held :], recipe)
         loss = resolve("loss", task.loss)
         names = tuple(spec.name for spec in codec.outputs)
