@@ -31,7 +31,7 @@ class ResNet(nn.Module):
     """A ResNet of basic blocks whose channels are `width` times (64, 128, 256, 512), rounded to a multiple of 8.
 
     `depths` gives the blocks of each stage: (2, 2, 2, 2) is ResNet-18 with `stride` 32, three stages end at stride 16.
-    `channels` is the last stage's width.
+    `channels` are the stages' widths.
     """
 
     def __init__(self, width: float, depths: tuple[int, ...]) -> None:
@@ -47,10 +47,14 @@ class ResNet(nn.Module):
             )
             before = outputs
         self.stages = nn.Sequential(*stages)
-        self.channels = channels[-1]
+        self.channels = tuple(channels)
         self.stride = 2 ** (1 + len(depths))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map [N, 3, H, W] to [N, channels, H / stride, W / stride] (rounded up)."""
-        out: Tensor = self.stages(self.stem(x))
-        return out
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return every stage's answer to [N, 3, H, W], finest first: strides 4, 8, ... `stride` (sizes rounded up)."""
+        x = self.stem(x)
+        found = []
+        for stage in self.stages:
+            x = stage(x)
+            found.append(x)
+        return tuple(found)

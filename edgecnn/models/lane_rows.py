@@ -7,6 +7,7 @@ rank `hidden`.
 import math
 
 import msgspec
+import torch
 from torch import Tensor, nn
 
 from edgecnn.core.errors import RecipeError
@@ -16,6 +17,8 @@ from edgecnn.models.build import Normalise
 
 # A whole number of grey levels as the mean: INT8 engines then take the pixels as they are, without rounding them.
 NORMALISE = Normalise(mean=(128 / 255,) * 3, std=(0.25,) * 3, color="bgr")
+
+FINE_STRIDE = 8  # of the backbone's second stage
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,20 +47,48 @@ class LaneRows(nn.Module):
         self.normalise = NORMALISE
         self.shapes = (loc.shape[1:], exist.shape[1:])
         self.backbone = ResNet(params.width, params.depths)
-        self.reduce = nn.Conv2d(self.backbone.channels, params.reduced, 1)
+        self.reduce = nn.Conv2d(self.backbone.channels[-1], params.reduced, 1)
         stride = self.backbone.stride
         features = math.ceil(frame.height / stride) * math.ceil(frame.width / stride) * params.reduced
         self.hidden = nn.Linear(features, params.hidden)
         self.drop = nn.Dropout(params.dropout)
         self.loc = nn.Linear(params.hidden, math.prod(self.shapes[0]))
         self.exist = nn.Linear(params.hidden, math.prod(self.shapes[1]))
+        size = (math.ceil(frame.height / FINE_STRIDE), math.ceil(frame.width / FINE_STRIDE))
+        self.local = LocalRows(self.backbone.channels[1], size, self.shapes[0])
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return (loc, exist)."""
-        flat = self.reduce(self.backbone(image)).flatten(1)
-        hidden = self.drop(self.hidden(flat).relu())
+        _, fine, *_, coarse = self.backbone(image)
+        hidden = self.drop(self.hidden(self.reduce(coarse).flatten(1)).relu())
         loc, exist = self.shapes
-        return self.loc(hidden).reshape(-1, *loc), self.exist(hidden).reshape(-1, *exist)
+        everywhere = self.loc(hidden).reshape(-1, *loc)
+        return everywhere + self.local(fine), self.exist(hidden).reshape(-1, *exist)
+
+
+class LocalRows(nn.Module):
+    """What each place of a fine feature map says of each lane slot, brought from the map's grid to rows and cells.
+
+    A 1x1 convolution to one channel a slot and a linear map along either axis, which start as interpolation.
+    """
+
+    def __init__(self, channels: int, size: tuple[int, int], loc: tuple[int, ...]) -> None:
+        super().__init__()
+        cells, rows, lanes = loc
+        self.evidence = nn.Conv2d(channels, lanes, 1)
+        self.down = nn.Parameter(_interpolation(rows, size[0]))
+        self.across = nn.Parameter(_interpolation(cells, size[1]).T.contiguous())
+
+    def forward(self, fine: Tensor) -> Tensor:
+        """Map [N, channels, h, w] to logits [N, cells, rows, lanes]."""
+        logits: Tensor = self.down @ (self.evidence(fine) @ self.across)
+        return logits.permute(0, 3, 2, 1)
+
+
+def _interpolation(to: int, of: int) -> Tensor:
+    """Return the matrix [to, of] of linear interpolation from `of` evenly spaced samples to `to`."""
+    place = (torch.arange(to) + 0.5) * of / to - 0.5
+    return (1 - (place[:, None] - torch.arange(of)).abs()).clamp(min=0)
 
 
 def build(frame: FrameSpec, params: dict[str, object], outputs: tuple[TensorSpec, ...]) -> LaneRows:

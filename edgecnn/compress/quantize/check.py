@@ -37,8 +37,9 @@ def _parameters(node: ir.Node) -> Iterator[str]:
 
 
 def _node(node: ir.Node, scheme: Scheme) -> Iterator[str]:
-    if node.op_type in scheme.channel_axis and _dequantized(node.inputs[1]) is not None:
-        yield from _weighted(node, scheme)
+    weight = _dequantized(node.inputs[1]) if node.op_type in scheme.channel_axis else None
+    if weight is not None and not _is_activation(weight):
+        yield from _weighted(node, weight, scheme)
     elif node.op_type in scheme.commuting:
         yield from _commuting(node, scheme)
     elif node.op_type in scheme.joining and scheme.quantized_outputs and not _written_in_int8(node, scheme):
@@ -51,9 +52,8 @@ def _node(node: ir.Node, scheme: Scheme) -> Iterator[str]:
             yield from _activation(quantizer, scheme)
 
 
-def _weighted(node: ir.Node, scheme: Scheme) -> Iterator[str]:
-    inner, weight = _dequantized(node.inputs[0]), _dequantized(node.inputs[1])
-    assert weight is not None  # noqa: S101 - the caller asked
+def _weighted(node: ir.Node, weight: ir.Node, scheme: Scheme) -> Iterator[str]:
+    inner = _dequantized(node.inputs[0])
     if inner is None and not _behind_commuting(node.inputs[0], scheme):
         yield f"'{node.name}': its weights are quantized and its input is not"
     scale, axis = constant(weight.inputs[1]), channel_axis(node, scheme)
