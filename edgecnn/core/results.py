@@ -57,6 +57,21 @@ class Lanes:
         }
 
 
+def x_at(line: Float32, y: NDArray[Any]) -> NDArray[np.float64]:
+    """Return x where a line [N, 2] crosses each height of `y`, NaN beyond its ends.
+
+    A line of three points or more stands for half a step of its own points beyond either end, carried on straight: its
+    rows are hardly ever those it is asked for, and what lies before the next row would have begun still belongs to it.
+    """
+    x, at = line[:, 0].astype(np.float64), line[:, 1].astype(np.float64)
+    reach = 0.5 * float(np.median(np.diff(at))) if len(line) > 2 else 1e-3
+    first = x[0] - reach * (x[1] - x[0]) / max(at[1] - at[0], 1e-6)
+    last = x[-1] + reach * (x[-1] - x[-2]) / max(at[-1] - at[-2], 1e-6)
+    at = np.concatenate([[at[0] - reach], at, [at[-1] + reach]])
+    found: NDArray[np.float64] = np.interp(y, at, np.concatenate([[first], x, [last]]), left=np.nan, right=np.nan)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Detections:
     """Boxes of one frame: `boxes` float32 [N, 4] as (x1, y1, x2, y2), `scores` float32 [N], `labels` int [N]."""

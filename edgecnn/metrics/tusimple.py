@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.core.results import Lanes
+from edgecnn.core.results import Lanes, x_at
 
 PIXEL_THRESHOLD, MATCH_THRESHOLD, MAX_RUN_TIME_MS = 20.0, 0.85, 200.0
 REFERENCE_WIDTH, REFERENCE_HEIGHT = 1280, 720
@@ -50,8 +50,8 @@ class TuSimple:
 
 
 def columns(line: NDArray[np.float32], rows: NDArray[np.float32]) -> Columns:
-    """Return the line's x at each of `rows`, `ABSENT` above its first and below its last point."""
-    x = np.interp(rows, line[:, 1], line[:, 0], left=np.nan, right=np.nan)
+    """Return the line's x at each of `rows`, `ABSENT` beyond its ends (as `x_at` sees them)."""
+    x = x_at(line, rows)
     return np.where(np.isnan(x), ABSENT, x)
 
 

@@ -18,7 +18,7 @@ from edgecnn.models.build import Normalise
 # A whole number of grey levels as the mean: INT8 engines then take the pixels as they are, without rounding them.
 NORMALISE = Normalise(mean=(128 / 255,) * 3, std=(0.25,) * 3, color="bgr")
 
-FINE_STRIDE = 8  # of the backbone's second stage
+FINE_STRIDES = (8, 16)  # of the backbone's second and third stage
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,35 +54,45 @@ class LaneRows(nn.Module):
         self.drop = nn.Dropout(params.dropout)
         self.loc = nn.Linear(params.hidden, math.prod(self.shapes[0]))
         self.exist = nn.Linear(params.hidden, math.prod(self.shapes[1]))
-        size = (math.ceil(frame.height / FINE_STRIDE), math.ceil(frame.width / FINE_STRIDE))
-        self.local = LocalRows(self.backbone.channels[1], size, self.shapes[0])
+        self.local = nn.ModuleList()
+        for channels, step in zip(self.backbone.channels[1:], FINE_STRIDES, strict=False):
+            size = (math.ceil(frame.height / step), math.ceil(frame.width / step))
+            self.local.append(LocalRows(channels, size, self.shapes[0]))
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return (loc, exist)."""
-        _, fine, *_, coarse = self.backbone(image)
-        hidden = self.drop(self.hidden(self.reduce(coarse).flatten(1)).relu())
+        _, *stages = self.backbone(image)
+        hidden = self.drop(self.hidden(self.reduce(stages[-1]).flatten(1)).relu())
         loc, exist = self.shapes
-        everywhere = self.loc(hidden).reshape(-1, *loc)
-        return everywhere + self.local(fine), self.exist(hidden).reshape(-1, *exist)
+        logits = self.loc(hidden).reshape(-1, *loc)
+        presence = self.exist(hidden).reshape(-1, *exist)
+        for local, stage in zip(self.local, stages, strict=False):
+            where, whether = local(stage)
+            logits, presence = logits + where, presence + whether
+        return logits, presence
 
 
 class LocalRows(nn.Module):
-    """What each place of a fine feature map says of each lane slot, brought from the map's grid to rows and cells.
+    """What each place of a finer feature map says of each lane slot, brought from the map's grid to rows and cells.
 
-    A 1x1 convolution to one channel a slot and a linear map along either axis, which start as interpolation.
+    A 1x1 convolution to three channels a slot (where, absent, present) and a linear map along either axis, which start
+    as interpolation; whether a line is in a row at all is the strongest say of any place in it.
     """
 
     def __init__(self, channels: int, size: tuple[int, int], loc: tuple[int, ...]) -> None:
         super().__init__()
-        cells, rows, lanes = loc
-        self.evidence = nn.Conv2d(channels, lanes, 1)
+        cells, rows, self.lanes = loc
+        self.evidence = nn.Conv2d(channels, 3 * self.lanes, 1)
         self.down = nn.Parameter(_interpolation(rows, size[0]))
         self.across = nn.Parameter(_interpolation(cells, size[1]).T.contiguous())
 
-    def forward(self, fine: Tensor) -> Tensor:
-        """Map [N, channels, h, w] to logits [N, cells, rows, lanes]."""
-        logits: Tensor = self.down @ (self.evidence(fine) @ self.across)
-        return logits.permute(0, 3, 2, 1)
+    def forward(self, fine: Tensor) -> tuple[Tensor, Tensor]:
+        """Map [N, channels, h, w] to logits [N, cells, rows, lanes] and [N, 2, rows, lanes]."""
+        where, whether = self.evidence(fine).split((self.lanes, 2 * self.lanes), 1)
+        logits: Tensor = self.down @ (where @ self.across)
+        presence: Tensor = self.down @ whether.amax(3, keepdim=True)
+        presence = presence.reshape(-1, 2, self.lanes, self.down.shape[0])
+        return logits.permute(0, 3, 2, 1), presence.transpose(2, 3)
 
 
 def _interpolation(to: int, of: int) -> Tensor:

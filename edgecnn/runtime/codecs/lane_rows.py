@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.core.errors import InputError
-from edgecnn.core.results import Float32, Lanes
+from edgecnn.core.results import Float32, Lanes, x_at
 from edgecnn.core.tensor import TensorSpec
 
 ABSENT = -1e3
@@ -66,7 +66,7 @@ class LaneRowsCodec:
         y = self.anchors * truth.height
         for position, line in zip(truth.positions, truth.lines, strict=True):
             if position in self.positions:
-                x = np.interp(y, line[:, 1], line[:, 0], left=np.nan, right=np.nan)
+                x = x_at(line, y)
                 inside = (x >= 0) & (x < truth.width)
                 place = x / truth.width * (self.grid.cells - 1) - 0.5
                 column[inside, self.positions.index(position)] = place[inside]
