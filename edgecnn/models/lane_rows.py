@@ -1,7 +1,8 @@
-"""Lane rows: a ResNet, a 1x1 convolution to few channels, and a low-rank fully connected head over the whole frame.
+"""Lane rows: a ResNet, a low-rank fully connected head over the whole frame, and local evidence from finer stages.
 
-The row branch of UFLDv2 (arXiv 2206.07389), whose head of one wide layer is most of its parameters; here the layer has
-rank `hidden`.
+The row branch of UFLDv2 (arXiv 2206.07389), whose fully connected head is most of its parameters. Here it has rank
+`hidden`: it knows which lines there are and roughly where, behind a lorry too, and `LocalRows` says exactly where the
+paint is.
 """
 
 import math
@@ -18,7 +19,7 @@ from edgecnn.models.build import Normalise
 # A whole number of grey levels as the mean: INT8 engines then take the pixels as they are, without rounding them.
 NORMALISE = Normalise(mean=(128 / 255,) * 3, std=(0.25,) * 3, color="bgr")
 
-FINE_STRIDES = (8, 16)  # of the backbone's second and third stage
+FINE_STRIDES = (8, 16)  # of the backbone's second and third stage, which local evidence comes from
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
