@@ -47,10 +47,8 @@ def summarize(series: Series, *, on: str = "") -> Figures:
         values["max_ms"] = Measurement(float(latency.max()) / 1e6, "ms", len(latency), on=on, method="slowest sample")
         values |= _parts(columns, on) if "pre_ns" in columns else {}
         values |= _camera(series.scenario, columns, on) if isinstance(series.scenario, Camera) else {}
-    if (correlation := lag_one(latency)) > CORRELATED:
-        notes.append(
-            f"neighbouring samples resemble each other (rank correlation {correlation:.2f}): intervals too narrow"
-        )
+    if lag_one(latency) > CORRELATED:
+        notes.append("neighbouring samples resemble each other, so the intervals of percentiles are too narrow")
     return Figures(values, steady, tuple(notes))
 
 
