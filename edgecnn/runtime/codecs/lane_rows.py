@@ -83,14 +83,15 @@ class LaneRowsCodec:
         y = self.anchors * height
         valid = present > absent
         confidence = 1 / (1 + np.exp(np.clip(absent - present, -30, 30)))
-        kept = [lane for lane in range(self.grid.lanes) if valid[:, lane].sum() > self.grid.min_valid * self.grid.rows]
-        kept = [lane for lane in kept if valid[:, lane].sum() >= 2]
+        counts = valid.sum(0)
+        kept = np.flatnonzero((counts > self.grid.min_valid * self.grid.rows) & (counts >= 2)).tolist()
+        points = np.stack([x.T, np.broadcast_to(y, x.T.shape)], -1).astype(np.float32)
         return Lanes(
-            lines=tuple(np.stack([x[v, i], y[v]], 1).astype(np.float32) for i in kept for v in (valid[:, i],)),
+            lines=tuple(points[lane, valid[:, lane]] for lane in kept),
             width=width,
             height=height,
-            positions=tuple(self.positions[i] for i in kept),
-            scores=np.array([confidence[valid[:, i], i].mean() for i in kept], np.float32),
+            positions=tuple(self.positions[lane] for lane in kept),
+            scores=((confidence * valid).sum(0)[kept] / counts[kept]).astype(np.float32),
         )
 
     def _expectation(self, loc: Float32) -> Float32:
