@@ -1,15 +1,20 @@
 """The data stage: scenes are drawn in parts, and a part that a killed run finished is not drawn again."""
 
+import json
+
+import cv2
 import msgspec
+import numpy as np
 import pytest
 
-from edgecnn.core import atomic
+from edgecnn.core import atomic, shared
 from edgecnn.core.errors import DataError
 from edgecnn.core.recipe import DataSection, RoadSource, Source, load_recipe
 from edgecnn.core.stage import Job
 from edgecnn.data import stage
 from edgecnn.data.split import read_split
 from edgecnn.data.stage import DataStage
+from edgecnn.runtime.codecs.lane_rows import LaneRowsCodec
 
 
 @pytest.fixture
@@ -66,3 +71,34 @@ def test_a_missing_folder_and_a_missing_label_file_are_named(recipe, tmp_path):
         data = DataSection(train=source, val=source)
         with pytest.raises(DataError, match=r"none|absent\.json"):
             DataStage().parameters(msgspec.structs.replace(recipe, data=data))
+
+
+def test_the_full_size_recipe_reads_the_published_layout(tmp_path):
+    """`lane-tusimple` as far as its loader goes: several label files, 1280x720, lanes unordered, -2 absent."""
+    record = {
+        "lanes": [[-2, 700, 720, 740], [-2, -2, 500, 420], [-2, 900, 1100, 1279]],
+        "h_samples": [240, 250, 400, 710],
+        "raw_file": "clips/0313-1/6040/20.jpg",
+    }
+    for split, names in (
+        ("train_set", ("label_data_0313.json", "label_data_0531.json", "label_data_0601.json")),
+        ("test_set", ("test_label.json",)),
+    ):
+        picture = tmp_path / split / record["raw_file"]
+        picture.parent.mkdir(parents=True)
+        cv2.imwrite(str(picture), np.zeros((720, 1280, 3), np.uint8))
+        for name in names:
+            (tmp_path / split / name).write_text(json.dumps(record) + "\n" + json.dumps(record) + "\n")
+    roots = {
+        f"data.{key}.root": str(tmp_path / f"{folder}_set") for key, folder in (("train", "train"), ("val", "test"))
+    }
+    recipe = load_recipe(shared.find("recipes", "lane-tusimple"), roots)
+    out = run(recipe, tmp_path / "work")
+    train = list(read_split(out, "train"))
+    assert len(train) == 6
+    assert len(list(read_split(out, "val"))) == 2
+    truth = train[0].truth
+    assert (truth.width, truth.height, truth.rows.tolist()) == (1280, 720, [240, 250, 400, 710])
+    assert sorted(truth.positions) == [-1, 1, 2]
+    codec = LaneRowsCodec(recipe.model.decode)
+    assert (codec.encode(truth)["column"] > -1).any(0).tolist() == [False, True, True, True]

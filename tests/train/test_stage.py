@@ -12,7 +12,7 @@ from edgecnn.core.errors import DataError
 from edgecnn.core.evidence import TrainResult
 from edgecnn.core.stage import Job
 from edgecnn.models.build import build_model
-from edgecnn.train import loop
+from edgecnn.train import loop, stage
 from edgecnn.train.checkpoint import load_weights, save_weights
 from edgecnn.train.schedule import learning_rate
 from edgecnn.train.stage import TrainStage
@@ -105,3 +105,21 @@ def test_leftovers_of_a_kill_before_the_first_checkpoint_do_no_harm(tiny_recipe,
     (cut.partial / ".checkpoint.safetensors.1234.tmp").write_bytes(b"half")
     TrainStage().run(cut)
     shutil.rmtree(cut.partial)
+
+
+def test_training_stops_when_nothing_gets_better(tiny_recipe, tiny_data, tmp_path, monkeypatch):
+    monkeypatch.setattr(stage.FigureMonitor, "__call__", lambda self, module: 0.5)
+    patient = msgspec.structs.replace(
+        tiny_recipe, train=msgspec.structs.replace(tiny_recipe.train, epochs=20, patience=2)
+    )
+    done = job(patient, tiny_data, tmp_path)
+    TrainStage().run(done)
+    found = evidence.read(done.out / "train.json", TrainResult)
+    assert (len(found.curve), found.best_epoch) == (3, 1)
+
+
+def test_no_augmentation_at_all_trains_too(tiny_recipe, tiny_data, tmp_path):
+    plain = msgspec.structs.replace(tiny_recipe.train, epochs=1, augment=None)
+    done = job(msgspec.structs.replace(tiny_recipe, train=plain), tiny_data, tmp_path)
+    TrainStage().run(done)
+    TrainStage().ensures(done.out)
