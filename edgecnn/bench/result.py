@@ -1,5 +1,6 @@
-"""From a session's outcome to `bench.json`: ratios against the slowest FP32, and samples beside it."""
+"""From a session's outcome to `bench.json`: ratios against every FP32 artefact, and samples beside it."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def write(outcome: Outcome, labels: Sequence[str], result: Path, sample_file: Pa
 
 
 def ratios(outcome: Outcome, labels: Sequence[str], scenario: str) -> dict[str, Measurement]:
-    """Return "A / B": how many times faster B is than A, A being the slowest FP32 artefact, by artefact names.
+    """Return "A / B": how many times faster B is than A, for every FP32 artefact A, by artefact names.
 
     Names of ratios of the engine alone end in ", engine only". Pairs without enough rounds in common are left out.
     """
@@ -47,19 +48,17 @@ def ratios(outcome: Outcome, labels: Sequence[str], scenario: str) -> dict[str, 
     if len(medians) < 2:
         return {}
     floats = [label for label in medians if runs[label].precision == "fp32"] or list(medians)
-    base = max(floats, key=lambda label: runs[label].figures["p50_ms"].value)
     suffix = ", engine only" if scenario == ENGINE_ONLY else ""
     found = {}
-    for label, of_rounds in medians.items():
+    for base, label in itertools.product(floats, medians):
+        if label == base or (label in floats and floats.index(label) < floats.index(base)):
+            continue
         try:
-            ratio = paired_ratio(medians[base], of_rounds, on=runs[label].figures["p50_ms"].on)
+            ratio = paired_ratio(medians[base], medians[label], on=runs[label].figures["p50_ms"].on)
         except InputError:
             continue
-        if label != base:
-            method = f"{scenario}: {ratio.method}"
-            found[f"{runs[base].artefact} / {runs[label].artefact}{suffix}"] = msgspec.structs.replace(
-                ratio, method=method
-            )
+        name = f"{runs[base].artefact} / {runs[label].artefact}{suffix}"
+        found[name] = msgspec.structs.replace(ratio, method=f"{scenario}: {ratio.method}")
     return found
 
 

@@ -76,22 +76,22 @@ class LaneRows(nn.Module):
 class LocalRows(nn.Module):
     """What each place of a finer feature map says of each lane slot, brought from the map's grid to rows and cells.
 
-    A 1x1 convolution to three channels a slot (where, absent, present) and a linear map along either axis, which start
-    as interpolation; whether a line is in a row at all is the strongest say of any place in it.
+    Two 1x1 convolutions, one channel a slot for where its line is and two for whether it is there at all, and a linear
+    map along either axis, which start as interpolation. For whether, the strongest say of any place in a row counts.
     """
 
     def __init__(self, channels: int, size: tuple[int, int], loc: tuple[int, ...]) -> None:
         super().__init__()
         cells, rows, self.lanes = loc
-        self.evidence = nn.Conv2d(channels, 3 * self.lanes, 1)
+        self.where = nn.Conv2d(channels, self.lanes, 1)
+        self.whether = nn.Conv2d(channels, 2 * self.lanes, 1)
         self.down = nn.Parameter(_interpolation(rows, size[0]))
         self.across = nn.Parameter(_interpolation(cells, size[1]).T.contiguous())
 
     def forward(self, fine: Tensor) -> tuple[Tensor, Tensor]:
         """Map [N, channels, h, w] to logits [N, cells, rows, lanes] and [N, 2, rows, lanes]."""
-        where, whether = self.evidence(fine).split((self.lanes, 2 * self.lanes), 1)
-        logits: Tensor = self.down @ (where @ self.across)
-        presence: Tensor = self.down @ whether.amax(3, keepdim=True)
+        logits: Tensor = self.down @ (self.where(fine) @ self.across)
+        presence: Tensor = self.down @ self.whether(fine).amax(3, keepdim=True)
         presence = presence.reshape(-1, 2, self.lanes, self.down.shape[0])
         return logits.permute(0, 3, 2, 1), presence.transpose(2, 3)
 

@@ -31,9 +31,9 @@ def test_it_gives_what_the_codec_decodes_whatever_the_sizes(width, height, depth
 def test_local_evidence_starts_where_it_was_seen():
     local = LocalRows(4, (20, 40), (64, 56, 2))
     with torch.no_grad():
-        local.evidence.weight.zero_()
-        local.evidence.bias.zero_()
-        local.evidence.weight[0, 1] = 1  # channel 1 speaks for slot 0
+        local.where.weight.zero_()
+        local.where.bias.zero_()
+        local.where.weight[0, 1] = 1  # channel 1 speaks for slot 0
         fine = torch.zeros(1, 4, 20, 40)
         fine[0, 1, 10, 30] = 5
         where, _ = local(fine)
