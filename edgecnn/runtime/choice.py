@@ -76,6 +76,6 @@ def _first_installed(bundle: Bundle, candidates: tuple[Artefact, ...]) -> tuple[
     for artefact in candidates:
         try:
             return artefact, resolve("engine", artefact.engine)
-        except InputError as error:  # noqa: PERF203  # not installed, or known only to a newer edgecnn; two or three
+        except InputError as error:  # not installed, or known only to a newer edgecnn
             missing[artefact.engine] = str(error)
     raise MissingExtraError(f"{bundle.path}: nothing in it can run here: {'; '.join(missing.values())}")
