@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from edgecnn.core import atomic, evidence
-from edgecnn.core.errors import GateError
+from edgecnn.core.errors import GateError, InputError
 from edgecnn.core.evidence import VerifyResult
 from edgecnn.core.recipe import Recipe
 from edgecnn.core.registry import Entry, choose, import_entry
@@ -55,9 +55,12 @@ def run(recipe: Recipe, workdir: Path, *, start: str | None = None, until: str |
     for name in (start, until):
         if name is not None:
             choose("stage", STAGES, name)
+    order = list(STAGES)
+    if start and until and order.index(start) > order.index(until):
+        raise InputError(f"--from {start} comes after --until {until}: nothing would be made anew")
     store = Store(workdir / "store")
     store.root.mkdir(parents=True, exist_ok=True)
-    names = list(STAGES)[: list(STAGES).index(until) + 1] if until else list(STAGES)
+    names = order[: order.index(until) + 1] if until else order
     stages: dict[str, Stage] = {name: import_entry(STAGES[name], f"stage '{name}'")() for name in names}
     done: dict[str, Path] = {}
     digests: dict[str, str] = {}
@@ -105,13 +108,12 @@ def _stage(
 
 def _publish(result: Run, recipe: Recipe, workdir: Path) -> None:
     """Copy bundle and report out of the store, and say in `run.json` where each stage's result stands."""
-    passed = result.verify is None or result.verify.passed
+    passed = None if result.verify is None else result.verify.passed
     with atomic.locked(workdir / "store" / "locks" / "publish"):
+        if passed is False:
+            shutil.rmtree(workdir / PUBLISHED["seal"], ignore_errors=True)
         for stage, name in PUBLISHED.items():
-            if stage not in result.stages:
-                continue
-            if stage == "seal" and not passed:
-                shutil.rmtree(workdir / name, ignore_errors=True)
+            if stage not in result.stages or (stage == "seal" and passed is False):
                 continue
             source = result.stages[stage] / "bundle" if stage == "seal" else result.stages[stage]
             with atomic.new_folder(workdir / name) as folder:
@@ -121,7 +123,9 @@ def _publish(result: Run, recipe: Recipe, workdir: Path) -> None:
             "passed": passed,
             "stages": {name: os.path.relpath(path, workdir) for name, path in result.stages.items()},
         }
-        atomic.write_bytes(workdir / "run.json", msgspec.json.format(msgspec.json.encode(record), indent=1))
+        # A run up to an early stage does not forget what a whole one left.
+        if list(result.stages) == list(STAGES) or not (workdir / "run.json").exists():
+            atomic.write_bytes(workdir / "run.json", msgspec.json.format(msgspec.json.encode(record), indent=1))
 
 
 def _teller(head: str) -> Callable[[str], None]:

@@ -14,6 +14,7 @@ import pytest
 from edgecnn import pipeline
 from edgecnn.cli import main
 from edgecnn.core.bundle import open_bundle
+from edgecnn.core.errors import InputError
 from edgecnn.core.recipe import load_recipe
 
 TINY = Path(__file__).with_name("tiny.yaml")
@@ -95,6 +96,15 @@ def test_a_failed_gate_is_exit_code_1_with_its_sentence_and_no_bundle(finished, 
     assert (finished / "report" / "report.html").exists()
     assert main.run(["run", str(TINY), "--workdir", str(finished)]) == 0
     assert (finished / "bundle").exists()
+
+
+def test_a_run_up_to_an_early_stage_forgets_nothing(finished):
+    before = (finished / "run.json").read_bytes()
+    assert main.run(["train", str(TINY), "--workdir", str(finished)]) == 0
+    assert (finished / "run.json").read_bytes() == before
+    assert (finished / "bundle").exists()
+    with pytest.raises(InputError, match="comes after"):
+        pipeline.run(load_recipe(TINY), finished, start="bench", until="train")
 
 
 def test_two_runs_on_one_work_directory_share_the_work(tmp_path):

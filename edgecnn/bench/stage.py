@@ -1,7 +1,9 @@
 """The bench stage: every artefact of the draft bundle, interleaved on this machine."""
 
+import os
+import platform
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 from edgecnn.bench import result, samples
 from edgecnn.bench.session import Plan, Subject, measure
@@ -9,8 +11,9 @@ from edgecnn.core import evidence
 from edgecnn.core.bundle import open_bundle
 from edgecnn.core.errors import StageError
 from edgecnn.core.evidence import BenchResult
-from edgecnn.core.recipe import BenchSection, Recipe
+from edgecnn.core.recipe import Recipe
 from edgecnn.core.stage import Job
+from edgecnn.core.versions import ENGINE_PACKAGES, installed
 
 RESULT = "bench.json"
 
@@ -23,15 +26,16 @@ class BenchStage:
     needs: tuple[str, ...] = ("compile",)
     code = ("edgecnn.bench", "edgecnn.runtime", "edgecnn.core")
 
-    def parameters(self, recipe: Recipe) -> BenchSection:
-        """Return the recipe's `bench` section."""
-        return recipe.bench
+    def parameters(self, recipe: Recipe) -> Any:
+        """Return the recipe's `bench` section, the engines' versions, and the machine: a latency is of one machine."""
+        machine = {"host": platform.node(), "cpu": platform.processor(), "cores": os.cpu_count()}
+        return {"bench": recipe.bench, "versions": installed(ENGINE_PACKAGES), "machine": machine}
 
     def run(self, job: Job) -> None:
         """Measure the bundle at `inputs["compile"]/bundle`."""
         path = (job.inputs["compile"] / "bundle").resolve()
         names = [artefact.name for artefact in open_bundle(path).manifest.artefacts]
-        section = self.parameters(job.recipe)
+        section = job.recipe.bench
         plan = Plan(seconds=section.seconds, camera_fps=section.camera_fps, threads=section.threads)
         outcome = measure([Subject(name, path, name) for name in names], plan)
         result.write(outcome, names, job.out / RESULT, job.out / samples.FILE)

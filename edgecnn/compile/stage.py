@@ -18,6 +18,7 @@ from edgecnn.core.evidence import DataResult, ExportResult, QuantizeResult
 from edgecnn.core.recipe import Recipe
 from edgecnn.core.registry import TARGETS, TASKS, import_entry
 from edgecnn.core.stage import Job
+from edgecnn.core.versions import ENGINE_PACKAGES, installed
 
 BUNDLE = "bundle"
 
@@ -30,8 +31,8 @@ class CompileStage:
     code = ("edgecnn.compile", "edgecnn.core.bundle")
 
     def parameters(self, recipe: Recipe) -> Any:
-        """Return the whole recipe: it goes into the bundle's provenance."""
-        return {"recipe": recipe, "edgecnn": __version__}
+        """Return what of the recipe has been carried out by now, and the engines' versions."""
+        return {"recipe": _so_far(recipe), "edgecnn": __version__, "versions": installed(ENGINE_PACKAGES)}
 
     def run(self, job: Job) -> None:
         """Compile every model for its target and write the bundle."""
@@ -88,12 +89,18 @@ def _artefact(target: str, precision: Precision, source: Path, scratch: Path) ->
     return artefact, compiled
 
 
+def _so_far(recipe: Recipe) -> dict[str, Any]:
+    """Return the recipe less what comes after compilation: a changed gate does not make a new draft."""
+    whole: dict[str, Any] = msgspec.to_builtins(recipe)
+    return {key: value for key, value in whole.items() if key not in {"verify", "bench", "note"}}
+
+
 def _provenance(job: Job, versions: dict[str, str], quantized: QuantizeResult) -> dict[str, Any]:
     data = evidence.read(job.inputs["data"] / "data.json", DataResult)
     splits = {"train": data.train, "val": data.val}
     return {
         "edgecnn": __version__,
-        "recipe": msgspec.to_builtins(job.recipe),
+        "recipe": _so_far(job.recipe),
         "seed": job.recipe.seed,
         "versions": dict(sorted({**versions, **quantized.versions, "numpy": version("numpy")}.items())),
         "schemes": {model.target: {"name": model.scheme, "ranges": model.ranges} for model in quantized.models},
@@ -107,4 +114,4 @@ def _provenance(job: Job, versions: dict[str, str], quantized: QuantizeResult) -
 def _digests(root: Path, labels: tuple[str, ...]) -> dict[str, str]:
     """Return the digests of the label files named, or of every label file in `root`."""
     paths = [root / name for name in labels] or sorted(root.glob("*.json"))
-    return {path.name: atomic.sha256_file(path) for path in paths}
+    return {path.relative_to(root).as_posix(): atomic.sha256_file(path) for path in paths}

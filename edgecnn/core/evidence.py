@@ -14,12 +14,16 @@ T = TypeVar("T")
 
 
 class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One part of a data set. `root` is absolute, or relative to the folder of the `data.json` that holds it."""
+    """One part of a data set. `root` is absolute, or relative to the folder of the `data.json` that holds it.
+
+    `digests` are those of the label files outside that folder: labels that change there make all later stages anew.
+    """
 
     format: str
     root: str
     labels: tuple[str, ...]
     frames: int
+    digests: dict[str, str] = {}
 
 
 class DataResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,7 +34,7 @@ class DataResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Epoch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One point of the learning curve. `figure` is the task's figure of the averaged weights on validation frames."""
+    """One point of the learning curve. `figure` is the task's figure of the averaged weights on held-out frames."""
 
     epoch: int
     loss: float

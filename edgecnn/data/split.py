@@ -10,6 +10,8 @@ from edgecnn.core.registry import resolve
 from edgecnn.data.sample import Sample
 
 DATA = "data.json"
+LABELS_READ_BY = ("edgecnn.data.formats", "edgecnn.data.sample", "edgecnn.data.split")
+"""The code that a stage which reads samples depends on, for its `code`."""
 
 
 def read_split(folder: Path, name: str) -> Iterator[Sample]:

@@ -16,7 +16,7 @@ from edgecnn.data.road import RoadScenes
 from edgecnn.data.road.write import write_tusimple
 from edgecnn.data.split import DATA
 
-PART = 800
+PART = 200
 
 
 class DataStage:
@@ -36,6 +36,9 @@ class DataStage:
         """Write or check both splits."""
         data = job.recipe.data
         splits = {name: _split(source, job, name) for name, source in (("train", data.train), ("val", data.val))}
+        for name in ("train", "val"):
+            if (job.partial / name).is_dir():
+                (job.partial / name).rename(job.out / name)
         evidence.write(job.out / DATA, DataResult(**splits))
 
     def ensures(self, out: Path) -> None:
@@ -50,9 +53,8 @@ def _split(source: Source, job: Job, name: str) -> Split:
     if source.road is None:
         root = Path(source.root).resolve()
         frames = sum(1 for _ in resolve("format", source.format)(root, source.labels))
-        return Split(source.format, str(root), source.labels, frames)
+        return Split(source.format, str(root), source.labels, frames, _label_digests(source))
     _draw(source.road, job.partial / name, name)
-    (job.partial / name).rename(job.out / name)
     return Split("tusimple", name, (), source.road.frames)
 
 
@@ -60,18 +62,7 @@ def _draw(road: RoadSource, folder: Path, name: str) -> None:
     """Draw the scenes in parts of `PART`, each with a label file of its own; parts a killed run finished are kept."""
     scenes = RoadScenes(road.seed, road.width, road.height, road.conditions)
     with bar(f"road scenes ({name})", road.frames) as shown:
-        for start in range(0, road.frames, PART):
-            count, labels = min(PART, road.frames - start), f"label_data_{start:06d}.json"
-            if not (folder / labels).exists():
-                write_tusimple(
-                    folder,
-                    scenes,
-                    count,
-                    start=start,
-                    label_name=labels,
-                    progress=lambda done, _, start=start: shown.reach(start + done),  # type: ignore[misc]
-                )
-            shown.reach(start + count)
+        write_tusimple(folder, scenes, road.frames, part=PART, progress=lambda done, _: shown.reach(done))
 
 
 def _label_digests(source: Source) -> dict[str, str]:
@@ -82,4 +73,4 @@ def _label_digests(source: Source) -> dict[str, str]:
     for path in labels:
         if not path.is_file():
             raise DataError(f"{path}: no such label file")
-    return {path.name: atomic.sha256_file(path) for path in labels}
+    return {path.relative_to(root).as_posix(): atomic.sha256_file(path) for path in labels}

@@ -6,6 +6,7 @@ paint is.
 """
 
 import math
+from typing import Annotated
 
 import msgspec
 import torch
@@ -28,11 +29,11 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Four stages look at the frame in steps of 32 pixels, three in steps of 16, which suits small inputs better.
     """
 
-    width: float = 1.0
+    width: Annotated[float, msgspec.Meta(gt=0, le=8)] = 1.0
     depths: tuple[int, ...] = (2, 2, 2, 2)
-    reduced: int = 8
-    hidden: int = 256
-    dropout: float = 0.0
+    reduced: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 8
+    hidden: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 256
+    dropout: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
 
     def __post_init__(self) -> None:
         if len(self.depths) not in (3, 4) or min(self.depths) < 1:

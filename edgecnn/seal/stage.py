@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from edgecnn.core import evidence
@@ -21,8 +22,8 @@ class SealStage:
     code = ("edgecnn.seal", "edgecnn.core")
 
     def parameters(self, recipe: Recipe) -> Any:
-        """Return the name and the note, which go into the manifest."""
-        return {"name": recipe.name, "note": recipe.note}
+        """Return the whole recipe, which goes into the manifest's provenance."""
+        return {"recipe": recipe}
 
     def run(self, job: Job) -> None:
         """Write the final bundle."""
@@ -32,7 +33,12 @@ class SealStage:
         manifest = replace(
             draft.manifest,
             artefacts=tuple(_proven(artefact, verified, benched) for artefact in draft.manifest.artefacts),
-            provenance={**draft.manifest.provenance, "benched_on": benched.environment, "note": job.recipe.note},
+            provenance={
+                **draft.manifest.provenance,
+                "recipe": msgspec.to_builtins(job.recipe),
+                "benched_on": benched.environment,
+                "note": job.recipe.note,
+            },
         )
         write_bundle(job.out / "bundle", manifest, {name: draft.read(name) for name in draft.manifest.files})
 

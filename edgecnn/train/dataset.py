@@ -54,10 +54,10 @@ class EncodedSamples(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         return prepare(read_image(self.samples[index].image), self.frame)
 
 
-def normalised(image: Tensor, normalise: Any) -> Tensor:
-    """Return uint8 [N, H, W, 3] BGR as normalised float32 [N, 3, H, W] in the network's own colour order."""
+def normalised(image: Tensor, normalise: Any, color: str) -> Tensor:
+    """Return uint8 [N, H, W, 3] in `color` order as normalised float32 [N, 3, H, W] in the network's own order."""
     x = image.permute(0, 3, 1, 2).float() / 255  # channels stay last in memory, which convolutions like best
-    if normalise.color == "rgb":
+    if normalise.color != color:
         x = x.flip(1)
     mean, std = (torch.tensor(v, device=x.device).view(1, 3, 1, 1) for v in (normalise.mean, normalise.std))
     return (x - mean) / std

@@ -1,4 +1,4 @@
-"""The training loop. Every epoch ends in a checkpoint, and a resumed run is bit for bit the run that was not cut."""
+"""The training loop. Every epoch ends in a checkpoint; on a CPU a resumed run is bit for bit the run not cut."""
 
 import copy
 import random
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from edgecnn.core.errors import StageError
 from edgecnn.core.evidence import Epoch
 from edgecnn.core.progress import Bar, bar
 from edgecnn.core.recipe import TrainSection
@@ -117,11 +118,11 @@ class Training:
         targets = {name: value.to(device, non_blocking=True) for name, value in targets.items()}
         half = self.settings.mixed_precision and has_bfloat16(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            answer = module(normalised(image.to(device, non_blocking=True), module.normalise))
+            answer = module(normalised(image.to(device, non_blocking=True), module.normalise, self.data.frame.color))
             terms = self.loss(dict(zip(self.output_names, answer, strict=True)), targets)
         total = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(total):
-            raise FloatingPointError("the loss is not finite: lower train.learning_rate")
+            raise StageError("train: the loss is no longer finite; lower train.learning_rate")
         optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(module.parameters(), self.settings.grad_clip)

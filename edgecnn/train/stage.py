@@ -18,7 +18,7 @@ from edgecnn.core.registry import TASKS, resolve
 from edgecnn.core.stage import Job
 from edgecnn.core.tensor import FrameSpec
 from edgecnn.data.sample import Sample, read_image
-from edgecnn.data.split import read_split
+from edgecnn.data.split import LABELS_READ_BY, read_split
 from edgecnn.models.build import build_model
 from edgecnn.runtime.preprocess import prepare
 from edgecnn.train.dataset import EncodedSamples, normalised
@@ -39,6 +39,8 @@ class TrainStage:
         "edgecnn.runtime.codecs",
         "edgecnn.runtime.preprocess",
         "edgecnn.metrics",
+        "edgecnn.core",
+        *LABELS_READ_BY,
     )
 
     def parameters(self, recipe: Recipe) -> Any:
@@ -94,6 +96,7 @@ class FigureMonitor:
         self.codec = resolve("codec", task.codec)(recipe.model.decode)
         self.metric = resolve("metric", task.metric)()
         self.figure, self.batch_size = task.figure, recipe.train.batch_size
+        self.color = recipe.model.frame.color
 
     @torch.inference_mode()
     def __call__(self, module: nn.Module) -> float:
@@ -103,7 +106,7 @@ class FigureMonitor:
         scores = []
         for start in range(0, len(self.truths), self.batch_size):
             image = torch.from_numpy(self.images[start : start + self.batch_size]).to(device)
-            answer: tuple[Tensor, ...] = module(normalised(image, module.normalise))
+            answer: tuple[Tensor, ...] = module(normalised(image, module.normalise, self.color))
             named = dict(zip(module.output_names, (a.float().cpu().numpy() for a in answer), strict=True))  # type: ignore[arg-type]
             for i, truth in enumerate(self.truths[start : start + self.batch_size]):
                 one = {name: value[i : i + 1] for name, value in named.items()}

@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from edgecnn.core.bundle import Artefact, open_bundle
-from edgecnn.core.errors import DataError, EdgecnnError, MissingExtraError
+from edgecnn.core.errors import DataError, InputError
 from edgecnn.core.evidence import Gate, Verdict
 from edgecnn.core.recipe import VerifySection
 from edgecnn.core.registry import resolve
@@ -35,19 +35,19 @@ def verify_bundle(bundle: Path, data: Path | None, form: str, max_drop: float, t
 
 
 def _parity_only(bundle: Path, artefact: Artefact, settings: VerifySection, threads: int) -> Verdict:
-    tolerance = artefact.parity.tolerance if artefact.parity else tolerance_of(artefact.precision, settings)
+    tolerance = tolerance_of(artefact, settings)
     with closing(load(bundle, artefact=artefact.name, threads=threads)) as model:
         return Verdict(artefact.name, parity(model, tolerance), {})
 
 
 def _runnable(artefacts: tuple[Artefact, ...]) -> list[Artefact]:
     found: list[Artefact] = []
-    missing: EdgecnnError | None = None
+    missing: InputError | None = None
     for artefact in artefacts:
         try:
             resolve("engine", artefact.engine)
             found.append(artefact)
-        except MissingExtraError as error:
+        except InputError as error:
             missing = error
     if not found and missing is not None:
         raise missing

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from edgecnn.core.bundle import GOLDEN, Bundle, Parity
 from edgecnn.runtime import Model
 
+# The error of an output with NaN or infinity in it: beyond any tolerance, and JSON can hold it.
+NOT_FINITE = 1e30
+
 Arrays = dict[str, NDArray[np.generic]]
 
 
@@ -28,6 +31,7 @@ def parity(model: Model, tolerance: float) -> Parity:
         outputs = model.infer({name: np.ascontiguousarray(array[i : i + 1]) for name, array in inputs.items()})
         for name, array in expected.items():
             wanted = array[i].astype(np.float64)
-            gap = np.linalg.norm(outputs[name][0].astype(np.float64) - wanted)
-            errors[name].append(float(gap / max(float(np.linalg.norm(wanted)), 1e-12)))
+            gap = float(np.linalg.norm(outputs[name][0].astype(np.float64) - wanted))
+            error = gap / max(float(np.linalg.norm(wanted)), 1e-12)
+            errors[name].append(error if np.isfinite(error) else NOT_FINITE)
     return Parity({name: float(np.mean(values)) for name, values in errors.items()}, tolerance, n)

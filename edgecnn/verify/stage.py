@@ -9,7 +9,8 @@ from edgecnn.core.errors import StageError
 from edgecnn.core.evidence import VerifyResult
 from edgecnn.core.recipe import Recipe
 from edgecnn.core.stage import Job
-from edgecnn.data.split import read_split
+from edgecnn.core.versions import ENGINE_PACKAGES, installed
+from edgecnn.data.split import LABELS_READ_BY, read_split
 from edgecnn.verify.verify import verify
 
 RESULT = "verify.json"
@@ -20,11 +21,16 @@ class VerifyStage:
 
     name = "verify"
     needs: tuple[str, ...] = ("data", "compile")
-    code = ("edgecnn.verify", "edgecnn.metrics", "edgecnn.runtime", "edgecnn.data.sample")
+    code = ("edgecnn.verify", "edgecnn.metrics", "edgecnn.runtime", "edgecnn.core", *LABELS_READ_BY)
 
     def parameters(self, recipe: Recipe) -> Any:
-        """Return tolerances and gates."""
-        return {"task": recipe.task, "verify": recipe.verify, "threads": recipe.bench.threads}
+        """Return tolerances and gates, and the engines' versions."""
+        return {
+            "task": recipe.task,
+            "verify": recipe.verify,
+            "threads": recipe.bench.threads,
+            "versions": installed(ENGINE_PACKAGES),
+        }
 
     def run(self, job: Job) -> None:
         """Judge every artefact of the draft bundle on every validation frame."""

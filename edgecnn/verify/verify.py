@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+from edgecnn.core.bundle import Artefact
 from edgecnn.core.errors import DataError
 from edgecnn.core.evidence import Verdict, VerifyResult
 from edgecnn.core.measure import Measurement
@@ -38,7 +39,7 @@ def verify(
         reference = next((name for name in models if precisions[name] == "fp32"), artefacts[0])
         with bar("verifying", len(samples)) as shown:
             found = judge(dict(models), samples, metric, shown.advance)
-        tolerance = {name: tolerance_of(precision, settings) for name, precision in precisions.items()}
+        tolerance = {name: tolerance_of(model.artefact, settings) for name, model in models.items()}
         parities = {name: parity(model, tolerance[name]) for name, model in models.items()}
     verdicts = []
     for name, scores in found.items():
@@ -68,6 +69,8 @@ def _drop(metric: Metric, found: dict[str, Scores], name: str, reference: str, f
     return drop(metric, found[reference].scores, found[name].scores, figure, name)
 
 
-def tolerance_of(precision: str, settings: VerifySection) -> float:
-    """Return the bound on an artefact's parity error that belongs to its precision."""
-    return settings.tolerance_fp32 if precision == "fp32" else settings.tolerance_int8
+def tolerance_of(artefact: Artefact, settings: VerifySection) -> float:
+    """Return the bound on an artefact's parity error: the one it was sealed with, or its precision's."""
+    if artefact.parity is not None:
+        return artefact.parity.tolerance
+    return settings.tolerance_fp32 if artefact.precision == "fp32" else settings.tolerance_int8

@@ -12,6 +12,7 @@ from edgecnn.core.errors import DataError
 from edgecnn.core.recipe import DataSection, RoadSource, Source, load_recipe
 from edgecnn.core.stage import Job
 from edgecnn.data import stage
+from edgecnn.data.road import write
 from edgecnn.data.split import read_split
 from edgecnn.data.stage import DataStage
 from edgecnn.runtime.codecs.lane_rows import LaneRowsCodec
@@ -36,19 +37,21 @@ def run(recipe, folder):
 def test_cut_off_between_parts_it_goes_on_and_ends_with_the_same_bytes(recipe, tmp_path, monkeypatch):
     monkeypatch.setattr(stage, "PART", 3)
     whole = run(recipe, tmp_path / "whole")
-    write, calls = stage.write_tusimple, []
+    write_labels, drawn = write.write_labels, []
 
-    def write_then_die(*arguments, **named):
-        write(*arguments, **named)
-        calls.append(named["start"])
-        if len(calls) == 2:
+    def write_then_die(path, records):
+        records = list(records)
+        write_labels(path, iter(records))
+        drawn.extend(record["raw_file"][-10:-4] for record in records)
+        if len(drawn) == 6:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(stage, "write_tusimple", write_then_die)
+    monkeypatch.setattr(write, "write_labels", write_then_die)
     with pytest.raises(KeyboardInterrupt):
         run(recipe, tmp_path / "cut")
+    del drawn[:]
     cut = run(recipe, tmp_path / "cut")
-    assert calls == [0, 3, 6, 0]  # the third part of train, then val
+    assert drawn == ["000006", "000000", "000001"]  # the last scene of train, then val
     assert atomic.sha256_tree(cut) == atomic.sha256_tree(whole)
     assert len(list(read_split(cut, "train"))) == 7
     assert len(list(read_split(cut, "val"))) == 2
@@ -60,10 +63,13 @@ def test_a_data_set_on_disk_is_counted_and_keyed_by_its_labels(recipe, tmp_path)
     real = msgspec.structs.replace(recipe, data=on_disk)
     before = DataStage().parameters(real)
     out = run(real, tmp_path / "real")
+    told = (out / "data.json").read_bytes()
     assert [s.image.exists() for s in read_split(out, "train")] == [True] * 7
     labels = next((drawn / "train").glob("*.json"))
     labels.write_text(labels.read_text().replace('"tags"', '"marks"'))
     assert DataStage().parameters(real) != before
+    # What later stages are keyed by is this file, so it has to change with the labels.
+    assert (run(real, tmp_path / "again") / "data.json").read_bytes() != told
 
 
 def test_a_missing_folder_and_a_missing_label_file_are_named(recipe, tmp_path):

@@ -43,7 +43,10 @@ def test_local_evidence_starts_where_it_was_seen():
     assert (where[0, :, :, 1] == 0).all()
 
 
-@pytest.mark.parametrize("params", [{"widht": 1.0}, {"depths": [1, 1]}, {"depths": [0, 1, 1]}, {"hidden": "big"}])
+@pytest.mark.parametrize(
+    "params",
+    [{"widht": 1.0}, {"depths": [1, 1]}, {"depths": [0, 1, 1]}, {"hidden": "big"}, {"hidden": -1}, {"dropout": 2}],
+)
 def test_bad_parameters_are_one_clear_line(params):
     codec = LaneRowsCodec({})
     with pytest.raises(RecipeError, match=r"model\.params of lane_rows") as caught:

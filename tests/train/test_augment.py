@@ -2,13 +2,17 @@
 
 import cv2
 import numpy as np
+import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgecnn.core.results import Lanes
 from edgecnn.core.tensor import Crop, FrameSpec
+from edgecnn.models.build import Normalise
 from edgecnn.runtime.preprocess import Geometry, prepare
 from edgecnn.train.augment import augment
+from edgecnn.train.dataset import normalised
 
 
 @given(st.integers(0, 10_000))
@@ -54,3 +58,11 @@ def test_mirroring_swaps_the_sides():
                 assert left[-1, 0] < right[-1, 0]
                 seen.add(seed)
     assert len(seen) > 20
+
+
+@pytest.mark.parametrize(("frame", "flipped"), [("bgr", False), ("rgb", True)])
+def test_the_network_sees_its_own_colour_order_whatever_the_frame_s(frame, flipped):
+    image = torch.zeros(1, 2, 2, 3, dtype=torch.uint8)
+    image[..., 0] = 255
+    seen = normalised(image, Normalise((0.0,) * 3, (1.0,) * 3, "bgr"), frame)
+    assert seen[0, :, 0, 0].tolist() == ([0, 0, 1] if flipped else [1, 0, 0])

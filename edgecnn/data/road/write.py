@@ -1,9 +1,10 @@
 """Write road scenes to disk in the TuSimple layout; the bytes don't depend on the number of processes."""
 
+import itertools
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -32,11 +33,12 @@ def write_tusimple(
     start: int = 0,
     workers: int = 2,
     progress: Progress | None = None,
-    label_name: str = LABEL_FILE,
-) -> Path:
-    """Write scenes `start` .. `start + count` as TuSimple does: `clips/NNN/NNNNNN.jpg` and a label file.
+    part: int | None = None,
+) -> None:
+    """Write scenes `start` .. `start + count` as TuSimple does: `clips/NNN/NNNNNN.jpg` and `label_data.json`.
 
-    The label file is written last and at once, so a folder that has one is whole.
+    The label file is written last and at once, so a folder that has one is whole. With `part` there is a label file
+    for every so many scenes, `label_data_NNNNNN.json`, and those that an earlier call finished are kept.
 
     Args:
         folder: made when missing; the pictures in it are written over.
@@ -45,33 +47,29 @@ def write_tusimple(
         start: index of the first one.
         workers: processes; 1 draws in this one.
         progress: called with (done, count) now and then.
-        label_name: the label file's name, where a folder is written in several parts.
-
-    Returns:
-        The label file's path.
+        part: scenes a label file, >= 1; None for all of them in one.
 
     Raises:
         InputError: `count`, `start` or `workers` is out of range.
         DataError: the folder can't be written to, or a process was killed.
     """
-    if count < 1 or start < 0 or workers < 1:
-        raise InputError(f"count and workers must be >= 1 and start >= 0, not {count}, {workers} and {start}")
+    if count < 1 or start < 0 or workers < 1 or (part is not None and part < 1):
+        raise InputError(f"count, workers and part must be >= 1, start >= 0; not {count}, {workers}, {part}, {start}")
     folder = Path(folder)
-    label_file = folder / label_name
     try:
         for clip in range(start // _CLIP_SIZE, (start + count - 1) // _CLIP_SIZE + 1):
             (folder / "clips" / f"{clip:04d}").mkdir(parents=True, exist_ok=True)
-        label_file.unlink(missing_ok=True)
-        write_labels(
-            label_file, _reported(_drawn(folder, scenes, range(start, start + count), workers), count, progress)
-        )
+        todo = _unfinished(folder, range(start, start + count), part)
+        indices = [index for _, scenes_of_part in todo for index in scenes_of_part]
+        records = _reported(_drawn(folder, scenes, indices, workers), count, len(indices), progress)
+        for label_file, scenes_of_part in todo:
+            write_labels(label_file, itertools.islice(records, len(scenes_of_part)))
     except BrokenProcessPool as error:
         raise DataError(f"{folder}: a drawing process was killed, most likely for memory; use fewer workers") from error
     except OSError as error:
         raise DataError(
             f"{folder}: can't be written to ({error.strerror}); free space or choose another folder"
         ) from error
-    return label_file
 
 
 def draw(folder: Path, scenes: RoadScenes, index: int) -> dict[str, Any]:
@@ -86,13 +84,25 @@ def draw(folder: Path, scenes: RoadScenes, index: int) -> dict[str, Any]:
     return label_record(scene.lanes, raw_file, scene.tags)
 
 
-def _drawn(folder: Path, scenes: RoadScenes, indices: range, workers: int) -> Iterator[dict[str, Any]]:
+def _unfinished(folder: Path, indices: range, part: int | None) -> list[tuple[Path, range]]:
+    """Return the label files still to be written, each with its scenes."""
+    if part is None:
+        (folder / LABEL_FILE).unlink(missing_ok=True)
+        return [(folder / LABEL_FILE, indices)]
+    parts = [indices[i : i + part] for i in range(0, len(indices), part)]
+    named = [(folder / f"label_data_{scenes[0]:06d}.json", scenes) for scenes in parts]
+    return [(path, scenes) for path, scenes in named if not path.exists()]
+
+
+def _drawn(folder: Path, scenes: RoadScenes, indices: Sequence[int], workers: int) -> Iterator[dict[str, Any]]:
     task = partial(draw, folder, scenes)
     if workers == 1:
         yield from map(task, indices)
         return
     # A fork would copy whatever threads and locks the caller holds; a spawned process starts clean.
     context = multiprocessing.get_context("spawn")
+    if not indices:
+        return
     with ProcessPoolExecutor(min(workers, len(indices)), context, initializer=_start_worker) as pool:
         yield from pool.map(task, indices, chunksize=_CHUNK)
 
@@ -103,10 +113,12 @@ def _start_worker() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
 
 
-def _reported(records: Iterator[dict[str, Any]], count: int, progress: Progress | None) -> Iterator[dict[str, Any]]:
+def _reported(
+    records: Iterator[dict[str, Any]], count: int, left: int, progress: Progress | None
+) -> Iterator[dict[str, Any]]:
     last = time.monotonic()
-    for done, record in enumerate(records, 1):
-        yield record
+    for done, record in enumerate(records, count - left + 1):
         if progress and (done == count or time.monotonic() - last > 0.5):
             last = time.monotonic()
             progress(done, count)
+        yield record
