@@ -85,7 +85,7 @@ def _photometric(image: Frame, rng: np.random.Generator, strength: float) -> Fra
     if rng.random() < 0.2 * strength:
         height, width = image.shape[:2]
         x, y = int(rng.integers(0, width)), int(rng.integers(height // 3, height))
-        w, h = int(rng.integers(1, max(width // 5, 2))), int(rng.integers(1, max(height // 4, 2)))
+        w, h = int(rng.integers(8, max(width // 5, 9))), int(rng.integers(8, max(height // 4, 9)))
         image = np.ascontiguousarray(image)
         image[y : y + h, x : x + w] = rng.integers(0, 255, 3, dtype=np.uint8)
     return image
