@@ -11,7 +11,7 @@ import onnx
 from edgecnn import __version__
 from edgecnn.compile.compiled import CompiledFiles, CompileModel
 from edgecnn.compile.specs import tensor_specs
-from edgecnn.core import atomic, evidence
+from edgecnn.core import evidence
 from edgecnn.core.bundle import GOLDEN, Artefact, DecodeSpec, Manifest, Precision, open_bundle, write_bundle
 from edgecnn.core.errors import StageError
 from edgecnn.core.evidence import DataResult, ExportResult, QuantizeResult
@@ -104,14 +104,5 @@ def _provenance(job: Job, versions: dict[str, str], quantized: QuantizeResult) -
         "seed": job.recipe.seed,
         "versions": dict(sorted({**versions, **quantized.versions, "numpy": version("numpy")}.items())),
         "schemes": {model.target: {"name": model.scheme, "ranges": model.ranges} for model in quantized.models},
-        "data": {
-            name: {"frames": split.frames, "labels": _digests(job.inputs["data"] / split.root, split.labels)}
-            for name, split in splits.items()
-        },
+        "data": {name: {"frames": split.frames, "labels": split.digests} for name, split in splits.items()},
     }
-
-
-def _digests(root: Path, labels: tuple[str, ...]) -> dict[str, str]:
-    """Return the digests of the label files named, or of every label file in `root`."""
-    paths = [root / name for name in labels] or sorted(root.glob("*.json"))
-    return {path.relative_to(root).as_posix(): atomic.sha256_file(path) for path in paths}

@@ -16,7 +16,7 @@ T = TypeVar("T")
 class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One part of a data set. `root` is absolute, or relative to the folder of the `data.json` that holds it.
 
-    `digests` are those of the label files outside that folder: labels that change there make all later stages anew.
+    `digests` are the label files': labels that change on disk make all later stages anew.
     """
 
     format: str
