@@ -1,0 +1,250 @@
+"""What a network's raw output decides, told from the reference's values alone, and how two outputs agree in it.
+
+A rule turns a reference and a candidate into counts [K, 2]: agreeing and all decisions, for each of K kinds. Counts of
+frames add up, so that an agreement over any set of frames is the mean over kinds of agreeing / all. With Dice's
+coefficient (Dice, "Measures of the amount of ecologic association between species", 1945) the counts of a class are
+twice what both say and the sum of what each says; pooled over frames it is the F1 score.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+THRESHOLDS = (0.5, 0.25, 0.1)
+ENOUGH = 20
+"""Decisions over all frames below which a class, or a threshold's positives, would be judged by chance."""
+REGRESSION_SHARE = 0.05
+SPREAD_STD = 4.0
+"""A channel's spread in standard deviations: what holds 95 % of a normal distribution."""
+MOST_LABELS = 1024
+BOX = 4
+
+Array: TypeAlias = NDArray[Any]
+Counts: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How one output is judged. `text` says it in words; `kinds` are the rows of `count`'s result that are judged."""
+
+    text: str
+    kinds: NDArray[np.bool_]
+    count: Callable[[Array, Array], Counts]
+
+    def percent(self, counts: Counts) -> float:
+        """Return the agreement in percent that summed counts [K, 2] stand for; a kind nobody decided says nothing."""
+        kept = counts[self.kinds & (counts[:, 1] > 0)]
+        return float(100 * np.mean(kept[:, 0] / kept[:, 1])) if len(kept) else 100.0
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the reference's values of one output were over all frames, gathered one frame at a time.
+
+    `axis` is where its channels lie, None for an output without channels.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    axis: int | None
+    low: NDArray[np.float64] = field(init=False)
+    high: NDArray[np.float64] = field(init=False)
+    total: NDArray[np.float64] = field(init=False)
+    square: NDArray[np.float64] = field(init=False)
+    winners: NDArray[np.int64] = field(init=False)
+    above: NDArray[np.int64] = field(init=False)
+    positive: int = 0
+    elements: int = 0
+    sums_to_one: bool = True
+    labels: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        channels = 1 if self.axis is None else self.shape[self.axis]
+        self.low, self.high = np.full(channels, np.inf), np.full(channels, -np.inf)
+        self.total, self.square = np.zeros(channels), np.zeros(channels)
+        self.winners = np.zeros(channels, np.int64)
+        self.above = np.zeros((len(THRESHOLDS), channels), np.int64)
+
+    def add(self, array: Array) -> None:
+        """Take in one frame's values."""
+        if array.dtype.kind != "f":
+            if len(self.labels) <= MOST_LABELS:
+                self.labels |= set(np.unique(array).astype(np.int64).tolist()[: MOST_LABELS + 1])
+            return
+        rows = by_channel(array, self.axis)
+        self.low, self.high = np.minimum(self.low, rows.min(axis=1)), np.maximum(self.high, rows.max(axis=1))
+        self.total += rows.sum(axis=1, dtype=np.float64)
+        self.square += np.square(rows, dtype=np.float64).sum(axis=1)
+        self.winners += np.bincount(rows.argmax(axis=0), minlength=len(rows))
+        self.above += np.array([(rows > threshold).sum(axis=1) for threshold in THRESHOLDS])
+        self.positive += int((rows > 0).sum())
+        self.elements += rows.shape[1]
+        self.sums_to_one = self.sums_to_one and bool(np.allclose(rows.sum(axis=0), 1, atol=1e-2))
+
+    def spread(self) -> NDArray[np.float64]:
+        """Return each channel's spread, in the output's own unit."""
+        mean = self.total / max(self.elements, 1)
+        return np.asarray(SPREAD_STD * np.sqrt(np.maximum(self.square / max(self.elements, 1) - mean**2, 0)))
+
+
+def channel_axis(shape: tuple[int, ...], frame_size: tuple[int, int] | None) -> int | None:
+    """Return which axis of an output [1, ...] holds its channels, None if it has none.
+
+    Axes 2 and 3 of four are the picture's unless axes 1 and 2 are the network's input `frame_size` (height, width)
+    divided by one whole number and 2 and 3 are not. Of a list of places, the channels are the shorter axis. Five axes
+    are anchors, rows, columns, channels where rows equal columns.
+    """
+    if len(shape) < 2:
+        return None
+    if len(shape) == 2:
+        return 1
+    if len(shape) == 3:
+        return 1 if shape[1] < shape[2] else 2
+    if len(shape) == 4:
+        last = _is_picture(shape[1:3], frame_size) and not _is_picture(shape[2:4], frame_size)
+        return 3 if last else 1
+    return len(shape) - 1 if shape[-3] == shape[-2] != shape[-1] else 1
+
+
+def by_channel(array: Array, axis: int | None) -> Array:
+    """Return `array` as [channels, places]; all in one channel where `axis` is None."""
+    if axis is None:
+        return array.reshape(1, -1)
+    return np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1)
+
+
+def rule_of(seen: Seen) -> Rule:
+    """Return how to judge an output whose reference values were `seen`.
+
+    Whole numbers are compared as labels. Values that stay within [0, 1] are probabilities: what exceeds 0.5 is decided
+    (0.25 or 0.1 where hardly anything does), in a tensor that mixes them with others too. One vector a frame decides
+    for its greatest value, channels of a picture for the greatest at each place, a single channel for its sign. What
+    decides nothing, such as boxes, agrees within 5 % of its channel's spread.
+    """
+    if seen.dtype.kind != "f":
+        return _labels(seen)
+    probability = (seen.low >= -1e-6) & (seen.high <= 1 + 1e-6) & (seen.high - seen.low > 1e-6)
+    vector = len(seen.shape) <= 2
+    if vector and len(seen.low) > 1 and (seen.sums_to_one or not probability.any()):
+        return _top_1(seen)
+    if probability.any() and (rule := _thresholded(seen, probability)) is not None:
+        return rule
+    boxes = len(seen.shape) == 3 and len(seen.low) == BOX
+    if not probability.any() and len(seen.low) > 1 and not boxes and (seen.winners >= ENOUGH).sum() > 1:
+        return _argmax(seen)
+    if not probability.any() and len(seen.low) == 1 and ENOUGH <= seen.positive <= seen.elements - ENOUGH:
+        return _sign(seen)
+    return _regression(seen)
+
+
+def relative(reference: Array, candidate: Array) -> tuple[float, float]:
+    """Return the squared error and the squared reference, summed; their root ratio is the relative error."""
+    wanted = reference.astype(np.float64)
+    return float(np.square(candidate.astype(np.float64) - wanted).sum()), float(np.square(wanted).sum())
+
+
+def _is_picture(size: tuple[int, ...], frame_size: tuple[int, int] | None) -> bool:
+    if frame_size is None:
+        return size[0] == size[1]
+    ratios = [whole / max(part, 1) for whole, part in zip(frame_size, size, strict=True)]
+    return ratios[0] == ratios[1] and (ratios[0] >= 1 and ratios[0].is_integer())
+
+
+def _dice(reference: NDArray[np.bool_], candidate: NDArray[np.bool_]) -> tuple[float, float]:
+    return 2.0 * float((reference & candidate).sum()), float(reference.sum() + candidate.sum())
+
+
+def _dice_of_classes(reference: Array, candidate: Array, classes: int) -> Counts:
+    both = np.bincount(reference[reference == candidate], minlength=classes)
+    each = np.bincount(reference, minlength=classes) + np.bincount(candidate, minlength=classes)
+    return np.stack([2.0 * both, each.astype(np.float64)], axis=1)
+
+
+def _labels(seen: Seen) -> Rule:
+    labels = np.array(sorted(seen.labels), np.int64)
+    if len(labels) > MOST_LABELS or int(np.prod(seen.shape)) < ENOUGH:
+
+        def equal(reference: Array, candidate: Array) -> Counts:
+            return np.array([[float((reference == candidate).sum()), float(reference.size)]])
+
+        return Rule("share of equal whole numbers", np.ones(1, bool), equal)
+
+    def dice(reference: Array, candidate: Array) -> Counts:
+        both = [_dice(reference == label, candidate == label) for label in labels]
+        return np.array(both, np.float64)
+
+    return Rule(f"mean Dice of {len(labels)} labels", np.ones(len(labels), bool), dice)
+
+
+def _top_1(seen: Seen) -> Rule:
+    axis = seen.axis
+
+    def count(reference: Array, candidate: Array) -> Counts:
+        same = by_channel(reference, axis).argmax(axis=0) == by_channel(candidate, axis).argmax(axis=0)
+        return np.array([[float(same.sum()), float(same.size)]])
+
+    return Rule("same greatest value", np.ones(1, bool), count)
+
+
+def _thresholded(seen: Seen, probability: NDArray[np.bool_]) -> Rule | None:
+    positives = seen.above[:, probability].sum(axis=1)
+    enough = [i for i, n in enumerate(positives) if n >= ENOUGH] or [i for i, n in enumerate(positives) if n > 0]
+    if not enough:
+        return None
+    threshold, axis = THRESHOLDS[enough[0]], seen.axis
+
+    def count(reference: Array, candidate: Array) -> Counts:
+        wanted, found = (by_channel(array, axis)[probability] > threshold for array in (reference, candidate))
+        return np.array([_dice(wanted, found)])
+
+    return Rule(f"F1 of probabilities above {threshold:g}", np.ones(1, bool), count)
+
+
+def _argmax(seen: Seen) -> Rule:
+    axis, classes = seen.axis, len(seen.winners)
+    kinds = seen.winners >= ENOUGH
+
+    def count(reference: Array, candidate: Array) -> Counts:
+        wanted, found = (by_channel(array, axis).argmax(axis=0) for array in (reference, candidate))
+        return _dice_of_classes(wanted, found, classes)
+
+    return Rule(f"mean Dice of {int(kinds.sum())} classes", kinds, count)
+
+
+def _sign(seen: Seen) -> Rule:
+    axis = seen.axis
+
+    def count(reference: Array, candidate: Array) -> Counts:
+        wanted, found = (by_channel(array, axis) > 0 for array in (reference, candidate))
+        return np.array([_dice(wanted, found), _dice(~wanted, ~found)])
+
+    return Rule("mean Dice of both signs", np.ones(2, bool), count)
+
+
+def _regression(seen: Seen) -> Rule:
+    axis, reach = seen.axis, (REGRESSION_SHARE * seen.spread())[:, None]
+    # A channel that never changes has no spread; rounding must not count as disagreement there.
+    reach = np.maximum(reach, 1e-3 * np.maximum(np.abs(seen.low), np.abs(seen.high))[:, None] + 1e-7)
+
+    def count(reference: Array, candidate: Array) -> Counts:
+        wanted, found = by_channel(reference, axis), by_channel(candidate, axis)
+        near = np.abs(found.astype(np.float64) - wanted) <= reach
+        return np.array([[float(near.sum()), float(near.size)]])
+
+    return Rule(f"share within {100 * REGRESSION_SHARE:g} % of the spread", np.ones(1, bool), count)
+
+
+def count_frame(rule: Rule, reference: Array, candidate: Array) -> Counts:
+    """Return the counts [K, 2] of one frame; a candidate with NaN or infinity in it agrees in nothing."""
+    if candidate.shape != reference.shape or not np.isfinite(candidate).all():
+        counts = rule.count(reference, reference)
+        return counts * np.array([0.0, 1.0])
+    return rule.count(reference, candidate)
+
+
+def add_counts(frames: Iterable[Counts]) -> Counts:
+    """Return the sum of several frames' counts."""
+    return np.sum(np.stack(list(frames)), axis=0)

@@ -1,0 +1,184 @@
+"""Agreement with FP32: what is judged, that equality is 100, that noise only takes away."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from edgecnn.core.errors import DataError
+from edgecnn.metrics.agreement import AGREEMENT, AgreementJudge
+from edgecnn.metrics.decisions import channel_axis
+
+
+def frames(make, n=6, seed=0):
+    rng = np.random.default_rng(seed)
+    return [{"y": make(rng).astype(np.float32)} for _ in range(n)]
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def softmax(x, axis):
+    e = np.exp(x - x.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+KINDS = {
+    "probability map": lambda r: sigmoid(r.normal(-1, 2, (1, 1, 12, 16))),
+    "few positives": lambda r: sigmoid(r.normal(-4.4, 1, (1, 3, 12, 16))),
+    "segmentation logits": lambda r: r.normal(0, 1, (1, 5, 12, 16)),
+    "softmax map": lambda r: softmax(r.normal(0, 3, (1, 4, 12, 16)), 1),
+    "one-channel logits": lambda r: r.normal(0.3, 1, (1, 1, 12, 16)),
+    "class scores": lambda r: r.normal(0, 1, (1, 10)),
+    "multi-label": lambda r: sigmoid(r.normal(0, 2, (1, 30))),
+    "boxes": lambda r: r.normal(5, 30, (1, 40, 4)),
+    "mixed": lambda r: np.concatenate([sigmoid(r.normal(0, 2, (1, 2, 9, 9))), r.normal(0, 9, (1, 4, 9, 9))], 1),
+    "detector list": lambda r: np.concatenate([r.normal(300, 90, (1, 4, 60)), sigmoid(r.normal(-1, 2, (1, 8, 60)))], 1),
+    "embedding": lambda r: r.normal(0, 1, (1, 3)) + np.array([9, 0, 0]),
+    "positive depth": lambda r: r.uniform(2, 80, (1, 1, 12, 16)),
+    "constant": lambda r: np.full((1, 2, 4, 4), 7.0),
+}
+TEXTS = {
+    "probability map": "F1 of probabilities above 0.5",
+    "few positives": "F1 of probabilities above 0.1",
+    "segmentation logits": "mean Dice of 5 classes",
+    "softmax map": "F1 of probabilities above 0.5",
+    "one-channel logits": "mean Dice of both signs",
+    "class scores": "same greatest value",
+    "multi-label": "F1 of probabilities above 0.5",
+    "boxes": "share within 5 % of the spread",
+    "mixed": "F1 of probabilities above 0.5",
+    "detector list": "F1 of probabilities above 0.5",
+    "positive depth": "share within 5 % of the spread",
+    "constant": "share within 5 % of the spread",
+}
+
+
+@pytest.fixture(params=KINDS)
+def kind(request):
+    return request.param
+
+
+def noisy(reference, amount, seed=1):
+    rng = np.random.default_rng(seed)
+    spread = np.std([f["y"] for f in reference]) or 1.0
+    return [{"y": f["y"] + (rng.normal(0, amount * spread, f["y"].shape)).astype(np.float32)} for f in reference]
+
+
+def test_the_rule_fits_the_output(kind):
+    if kind in TEXTS:
+        assert AgreementJudge(frames(KINDS[kind])).rules["y"].text == TEXTS[kind]
+
+
+def test_identity_is_100(kind):
+    reference = frames(KINDS[kind])
+    judge = AgreementJudge(reference)
+    assert judge.score(reference) == 100
+    assert judge.rel_error(judge.records(reference)) == {"y": 0}
+
+
+def test_more_noise_agrees_less(kind):
+    reference = frames(KINDS[kind], n=12)
+    judge = AgreementJudge(reference)
+    scores = [judge.score(noisy(reference, amount)) for amount in (0, 1e-4, 0.3, 3)]
+    assert scores[0] == 100
+    assert scores[1] > 97
+    assert scores[0] >= scores[1] >= scores[2] >= scores[3] or kind == "embedding"
+    assert scores[3] < 90 or kind == "embedding"
+
+
+def test_dice_is_symmetric():
+    for kind in ("probability map", "segmentation logits", "one-channel logits", "softmax map"):
+        one, other = frames(KINDS[kind], seed=0), frames(KINDS[kind], seed=1)
+        assert AgreementJudge(one).score(other) == pytest.approx(AgreementJudge(other).score(one))
+
+
+def test_probabilities_match_an_f1_by_hand():
+    wanted, found = np.zeros((1, 1, 6, 10), np.float32), np.zeros((1, 1, 6, 10), np.float32)
+    wanted[..., :4, :] = 0.9
+    found[..., 1:5, :] = 0.9
+    assert AgreementJudge([{"y": wanted}]).score([{"y": found}]) == pytest.approx(100 * 2 * 30 / 80)
+
+
+def test_a_thin_class_counts_as_much_as_the_background():
+    wanted = np.zeros((1, 2, 40, 40), np.float32)
+    wanted[:, 0] = 1.5
+    wanted[:, 1, 20] = 2.5
+    lost = wanted.copy()
+    lost[:, 1] = 0
+    assert AgreementJudge([{"y": wanted}]).score([{"y": lost}]) < 51
+
+
+def test_label_maps_and_index_lists():
+    labels = np.zeros((1, 20, 20), np.int64)
+    labels[:, 5:8] = 3
+    moved = np.roll(labels, 1, axis=1)
+    judge = AgreementJudge([{"y": labels}])
+    assert judge.rules["y"].text == "mean Dice of 2 labels"
+    assert judge.score([{"y": labels}]) == 100
+    assert 60 < judge.score([{"y": moved}]) < 90
+    index = np.array([3], np.int64)
+    assert AgreementJudge([{"y": index}] * 4).score([{"y": index}] * 3 + [{"y": index + 1}]) == 75
+
+
+def test_the_worst_output_is_the_agreement_and_is_named():
+    rng = np.random.default_rng(0)
+    reference = [{"a": rng.normal(size=(1, 3, 8, 8)), "b": rng.normal(size=(1, 3, 8, 8))} for _ in range(4)]
+    candidate = [{"a": f["a"], "b": f["b"] + rng.normal(size=f["b"].shape)} for f in reference]
+    judge = AgreementJudge(reference)
+    records = judge.records(candidate)
+    totals = judge.totals(records)
+    assert totals["agreement:a"] == 100
+    assert totals[AGREEMENT] == totals["agreement:b"] < 80
+    assert judge.worst(records) == "b"
+
+
+def test_an_interval_holds_the_value_and_one_frame_has_none():
+    reference = frames(KINDS["probability map"])
+    judge = AgreementJudge(reference)
+    found = judge.measure(judge.records(noisy(reference, 0.3)), "here")[AGREEMENT]
+    assert found.low <= found.value <= found.high
+    assert (found.n, found.unit, found.on) == (6, "%", "here")
+    alone = AgreementJudge(reference[:1])
+    assert alone.measure(alone.records(reference[:1]))[AGREEMENT].low is None
+
+
+def test_nan_agrees_in_nothing_and_a_bad_reference_is_refused():
+    reference = frames(KINDS["probability map"])
+    broken = [{"y": np.full_like(f["y"], np.nan)} for f in reference]
+    assert AgreementJudge(reference).score(broken) == 0
+    with pytest.raises(DataError, match="NaN"):
+        AgreementJudge(broken)
+    with pytest.raises(DataError, match="no frame"):
+        AgreementJudge([])
+    with pytest.raises(DataError, match="frame by frame"):
+        AgreementJudge(reference).score(reference[:-1])
+
+
+@pytest.mark.parametrize(
+    ("shape", "frame", "axis"),
+    [
+        ((1, 85, 22, 22), (352, 352), 1),
+        ((1, 22, 22, 85), (352, 352), 3),
+        ((1, 512, 1024, 19), (512, 1024), 3),
+        ((1, 19, 512, 1024), (512, 1024), 1),
+        ((1, 100, 56, 4), (160, 320), 1),
+        ((1, 22, 22, 85), None, 3),
+        ((1, 84, 8400), None, 1),
+        ((1, 25200, 85), None, 2),
+        ((1, 3, 20, 20, 85), None, 4),
+        ((1, 10), None, 1),
+        ((7,), None, None),
+    ],
+)
+def test_where_the_channels_lie(shape, frame, axis):
+    assert channel_axis(shape, frame) == axis
+
+
+@given(arrays(np.float32, array_shapes(min_dims=1, max_dims=5, max_side=6), elements=st.floats(-8, 8, width=32)))
+def test_any_output_agrees_with_itself(array):
+    judge = AgreementJudge([{"y": array}, {"y": array}])
+    assert judge.score([{"y": array}, {"y": array}]) == 100
+    assert 0 <= judge.score([{"y": array}, {"y": -array}]) <= 100
