@@ -1,7 +1,5 @@
 """A loaded bundle as a system, and the frames it is asked with."""
 
-import io
-
 import cv2
 import numpy as np
 
@@ -9,6 +7,7 @@ from edgecnn.bench.system import System
 from edgecnn.core.bundle import GOLDEN, Bundle
 from edgecnn.core.errors import BundleError
 from edgecnn.core.results import Frame
+from edgecnn.runtime.golden import golden, golden_feeds
 from edgecnn.runtime.model import Model
 
 CAMERA_SIZE = (1280, 720)
@@ -22,20 +21,23 @@ def camera_frames(bundle: Bundle) -> list[Frame]:
     Raises:
         BundleError: the golden file holds no uint8 input [N, H, W, 3].
     """
-    with np.load(io.BytesIO(bundle.read(GOLDEN)), allow_pickle=False) as golden:
-        inputs = [golden[name] for name in golden.files if name.startswith("input:")]
+    inputs = list(golden(bundle)[0].values())
     if not inputs or inputs[0].dtype != np.uint8 or inputs[0].ndim != 4 or not len(inputs[0]):
         raise BundleError(f"{bundle.path}: {GOLDEN} holds no uint8 frames [N, H, W, 3] to measure with")
-    frames: list[Frame] = []
+    frame, frames = bundle.manifest.frame, list[Frame]()
     for picture in inputs[0][:MAX_FRAMES]:
-        bgr = picture[..., ::-1] if bundle.manifest.frame.color == "rgb" else picture
+        bgr = picture[..., ::-1] if frame is not None and frame.color == "rgb" else picture
         resized = cv2.resize(np.ascontiguousarray(bgr), CAMERA_SIZE, interpolation=cv2.INTER_LINEAR)
         frames.append(resized.astype(np.uint8, copy=False))
     return frames
 
 
 def model_system(name: str, model: Model) -> System:
-    """Return `model` as the system `name`."""
+    """Return `model` as the system `name`; one that takes no camera frames is asked with its golden inputs."""
+    if model.frame_spec is None:
+        feeds = golden_feeds(model.bundle, model.artefact)[:MAX_FRAMES]
+        # There is no frame whose size decoding could need.
+        return System(name, lambda fed: fed, model.infer, lambda outputs, _: model.postprocess(outputs, 0, 0), feeds)
     return System(
         name=name,
         pre=model.preprocess,

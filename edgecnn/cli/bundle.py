@@ -10,6 +10,7 @@ from edgecnn.core.errors import InputError
 
 if TYPE_CHECKING:
     from edgecnn.core.bundle import Artefact, Bundle
+    from edgecnn.core.tensor import FrameSpec
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 _bundle_argument = click.argument("bundle", type=click.Path(path_type=Path))
@@ -83,16 +84,22 @@ def _free(target: Path, *, force: bool) -> None:
 
 def _described(bundle: "Bundle") -> str:
     manifest = bundle.manifest
-    frame = manifest.frame
     lines = [
         f"{manifest.name}  (task {manifest.task}, schema {manifest.schema})",
-        f"  frame     {frame.width}x{frame.height} {frame.color}, {frame.resize}",
+        f"  frame     {_frame(manifest.frame, manifest.artefacts)}",
         f"  decode    {manifest.decode.codec}",
     ]
     for artefact in manifest.artefacts:
         lines += _artefact_lines(bundle, artefact)
     lines += [f"  {key:<9} {json.dumps(value)}" for key, value in manifest.provenance.items()]
     return "\n".join(lines)
+
+
+def _frame(frame: "FrameSpec | None", artefacts: "tuple[Artefact, ...]") -> str:
+    if frame is not None:
+        return f"{frame.width}x{frame.height} {frame.color}, {frame.resize}"
+    inputs = artefacts[0].inputs if artefacts else ()
+    return "none; it takes " + "; ".join(f"'{spec.name}' {spec.describe()}" for spec in inputs)
 
 
 def _artefact_lines(bundle: "Bundle", artefact: "Artefact") -> list[str]:

@@ -54,6 +54,7 @@ def run(model: Model, source: FrameSource, out: Path, *, limit: int | None, over
 
     Raises:
         InputError: the results or the overlay can't be written.
+        BundleError: the network takes no camera frames.
         DataError: a frame can't be read.
     """
     try:
@@ -61,6 +62,9 @@ def run(model: Model, source: FrameSource, out: Path, *, limit: int | None, over
     except OSError as error:
         raise InputError(f"{out}: results can't be written there ({error.strerror}); choose another --out") from error
     timed, summary = TimedModel(model), _summary_head(model, source)
+    if overlay and not TASKS[summary["task"]].drawing:
+        overlay = False
+        summary["notes"].append(f"nothing was drawn: what the outputs of a '{summary['task']}' network mean is unknown")
     partial = out / f".{RESULTS}.tmp"
     spent: list[dict[str, float]] = []
     try:
@@ -108,13 +112,14 @@ def _write(
 
 def _rows(timed: TimedModel, source: FrameSource, summary: dict[str, Any], limit: int | None, *, drawn: bool) -> Rows:
     """Yield each frame's row of JSON and, if wanted, the frame drawn on, under a progress bar."""
-    draw = resolve("drawing", choose("task", TASKS, summary["task"]).drawing)
+    drawing = choose("task", TASKS, summary["task"]).drawing
+    draw = resolve("drawing", drawing) if drawing and drawn else None
     with bar("infer", limit or source.count or 0) as shown, closing(_results(timed, source, summary)) as results:
         for place, frame, result in itertools.islice(results, limit):
             ms = {part: round(value, 4) for part, value in timed.ms.items()}
             row = {"source": source.name, **place, "ms": ms, "result": result.to_json()}
             label = f"{summary['artefact']} {ms['engine']:.1f} ms"
-            yield row, draw(frame, result, label=label) if drawn else None
+            yield row, draw(frame, result, label=label) if draw is not None else None
             shown.advance(1, f"{sum(ms.values()):.1f} ms")
 
 

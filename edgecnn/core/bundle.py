@@ -84,12 +84,15 @@ class DecodeSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """All that is known of a bundle. `provenance` holds versions, recipe, seeds, data digests and the machine."""
+    """All that is known of a bundle. `provenance` holds versions, recipe, seeds, data digests and the machine.
+
+    `frame` is None where the network takes something else than camera frames.
+    """
 
     schema: int = SCHEMA
     name: str
     task: str
-    frame: FrameSpec
+    frame: FrameSpec | None
     decode: DecodeSpec
     artefacts: tuple[Artefact, ...]
     files: dict[str, FileRecord]

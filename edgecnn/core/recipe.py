@@ -140,7 +140,7 @@ def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recip
     """
     recipe = typed_yaml.load(path, Recipe, overrides or {})
     for key, kind, table, names in (
-        ("task", "task", registry.TASKS, (recipe.task,)),
+        ("task", "task", {name: row for name, row in registry.TASKS.items() if row.model}, (recipe.task,)),
         ("targets", "target", registry.TARGETS, recipe.targets),
         ("model.name", "model", registry.known("model"), (recipe.model.name,)),
         ("data.train.format", "format", registry.known("format"), (recipe.data.train.format,)),

@@ -23,7 +23,8 @@ class Entry(NamedTuple):
 class Task(NamedTuple):
     """Where each part of a task lives; every field but `figure` is a name in the table of the same kind.
 
-    `figure` is the key of the metric's totals that gates and reports speak of.
+    `figure` is the key of the metric's totals that gates and reports speak of. A part the task has not got is empty:
+    `tensors`, what a network of unknown meaning gives, can be run and compared with FP32, not trained or drawn.
     """
 
     codec: str
@@ -45,6 +46,7 @@ class Target(NamedTuple):
 
 TASKS: dict[str, Task] = {
     "lanes": Task("lane_rows", "lane_rows", "lane_rows", "tusimple", "accuracy", "lanes"),
+    "tensors": Task("tensors", "", "", "", "agreement", ""),
 }
 ENGINES: dict[str, Entry] = {
     "openvino": Entry("edgecnn.runtime.engines.openvino:open_engine", "openvino"),
@@ -62,7 +64,10 @@ TARGETS: dict[str, Target] = {
         20,
     ),
 }
-CODECS: dict[str, Entry] = {"lane_rows": Entry("edgecnn.runtime.codecs.lane_rows:LaneRowsCodec")}
+CODECS: dict[str, Entry] = {
+    "lane_rows": Entry("edgecnn.runtime.codecs.lane_rows:LaneRowsCodec"),
+    "tensors": Entry("edgecnn.runtime.codecs.tensors:TensorsCodec"),
+}
 DRAWINGS: dict[str, Entry] = {"lanes": Entry("edgecnn.runtime.drawing.lanes:draw")}
 METRICS: dict[str, Entry] = {"tusimple": Entry("edgecnn.metrics.tusimple:TuSimple")}
 FORMATS: dict[str, Entry] = {"tusimple": Entry("edgecnn.data.formats.tusimple:read")}

@@ -4,6 +4,7 @@ Codecs make them, metrics judge them, drawings and reports show them. All coordi
 frame, x to the right and y down, with (0, 0) the top-left corner of the top-left pixel.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -14,6 +15,9 @@ from edgecnn.core.errors import InputError
 
 Float32: TypeAlias = NDArray[np.float32]
 Frame: TypeAlias = NDArray[np.uint8]
+
+MOST_VALUES = 4096
+"""Values of one tensor that are written out; of a larger one its extent is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +103,45 @@ class Detections:
         }
 
 
-Result: TypeAlias = Lanes | Detections
+@dataclass(frozen=True, slots=True)
+class Tensors:
+    """What a network gave whose outputs mean nothing to edgecnn: `arrays` by output name, as the engine gave them."""
+
+    arrays: Mapping[str, NDArray[Any]]
+    width: int
+    height: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return dtype, shape, least, greatest and mean of each array, and its values where they are few."""
+        return {
+            "width": self.width,
+            "height": self.height,
+            "tensors": {name: _array_json(array) for name, array in self.arrays.items()},
+        }
 
 
-def result_from_json(tree: dict[str, Any]) -> Result:
+Result: TypeAlias = Lanes | Detections | Tensors
+
+
+def result_from_json(tree: dict[str, Any]) -> Lanes | Detections:
     """Return the result whose `to_json` form is `tree`; it tells by its keys which kind it is.
 
     Raises:
-        InputError: neither the form of lanes nor that of detections.
+        InputError: neither the form of lanes nor that of detections; that of tensors does not hold all their values.
     """
     try:
         return _lanes(tree) if "lines" in tree else _detections(tree)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"not a result in JSON form: {type(error).__name__} {error}") from error
+
+
+def _array_json(array: NDArray[Any]) -> dict[str, Any]:
+    told: dict[str, Any] = {"dtype": array.dtype.name, "shape": list(array.shape)}
+    if array.size:
+        told |= {"min": float(array.min()), "max": float(array.max()), "mean": float(array.mean(dtype=np.float64))}
+    if array.size <= MOST_VALUES:
+        told["values"] = array.tolist()
+    return told
 
 
 def _lanes(tree: dict[str, Any]) -> Lanes:

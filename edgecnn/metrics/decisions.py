@@ -241,10 +241,11 @@ def count_frame(rule: Rule, reference: Array, candidate: Array) -> Counts:
     """Return the counts [K, 2] of one frame; a candidate with NaN or infinity in it agrees in nothing."""
     if candidate.shape != reference.shape or not np.isfinite(candidate).all():
         counts = rule.count(reference, reference)
-        return counts * np.array([0.0, 1.0])
+        counts[:, 0] = 0
+        return counts
     return rule.count(reference, candidate)
 
 
 def add_counts(frames: Iterable[Counts]) -> Counts:
     """Return the sum of several frames' counts."""
-    return np.sum(np.stack(list(frames)), axis=0)
+    return np.asarray(np.sum(np.stack(list(frames)), axis=0), np.float64)

@@ -26,7 +26,7 @@ class Model:
         artefact: which of the bundle's artefacts is loaded.
         engine: the engine it runs on.
         codec: turns the network's outputs into results.
-        frame_spec: what a frame becomes before the network.
+        frame_spec: what a frame becomes before the network; None where it takes no camera frames but `infer` alone.
     """
 
     def __init__(self, bundle: Bundle, artefact: Artefact, engine: Engine, codec: Codec) -> None:
@@ -42,12 +42,16 @@ class Model:
 
         Raises:
             TensorError: `frame` is no such array. The next good frame works.
+            BundleError: the network takes no camera frames.
             EngineError: the engine failed.
         """
         return self.postprocess(self.infer(self.preprocess(frame)), frame.shape[1], frame.shape[0])
 
     def preprocess(self, frame: Frame) -> dict[str, NDArray[Any]]:
         """Return the network's input for `frame`: one uint8 array [1, H, W, 3] by name."""
+        if self.frame_spec is None:
+            wanted = "; ".join(f"'{spec.name}' {spec.describe()}" for spec in self.artefact.inputs)
+            raise BundleError(f"{self.bundle.path}: takes no camera frames; call `infer` with {wanted}")
         return {self._input: prepare(frame, self.frame_spec)[None]}
 
     def infer(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -101,10 +105,10 @@ def load(
 
 
 def _check_tensors(bundle: Bundle, artefact: Artefact, codec: Codec) -> None:
-    """Raise `BundleError` unless the artefact takes the bundle's frame and gives what the codec decodes."""
+    """Raise `BundleError` unless the artefact takes the bundle's frame, if any, and gives what the codec decodes."""
     frame = bundle.manifest.frame
-    wanted = ((1, frame.height, frame.width, 3), "uint8")
-    if [(spec.shape, spec.dtype) for spec in artefact.inputs] != [wanted]:
+    wanted = ((1, frame.height, frame.width, 3), "uint8") if frame is not None else ((), "")
+    if frame is not None and [(spec.shape, spec.dtype) for spec in artefact.inputs] != [wanted]:
         got = "; ".join(spec.describe() for spec in artefact.inputs) or "nothing"
         raise BundleError(
             f"{bundle.path}: artefact '{artefact.name}' takes {got}; one uint8 frame {list(wanted[0])} is expected"

@@ -25,7 +25,7 @@ def build(facts: ReportFacts) -> Section | Absent:
     verify, folder = facts.verify, facts.gallery
     if verify is None or folder is None or not verify.gallery:
         return Absent("No gallery: no labelled frames came with it.")
-    if facts.task not in TASKS:
+    if facts.task not in TASKS or not TASKS[facts.task].drawing:
         return Absent(f"No gallery: task '{facts.task}' has no drawing.")
     draw = resolve("drawing", TASKS[facts.task].drawing)
     names = _panels(facts, verify)
