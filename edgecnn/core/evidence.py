@@ -1,7 +1,7 @@
 """What the stages leave for one another in JSON: the proof that ends up in the bundle's tables and in the report."""
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -74,6 +74,94 @@ class QuantizedTensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seen_max: float
 
 
+class TensorDrift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One rounded activation over the frames of the drift report.
+
+    Attributes:
+        low, high: the least and greatest value its 8 bits can hold.
+        step: distance of two neighbouring values.
+        seen_min, seen_max: least and greatest value of the float network.
+        clipped: share of values outside `low`..`high`, 0 to 1.
+        snr_db: of rounding and clipping alone, in dB.
+        channels: length of axis 1.
+        outliers: channels whose greatest magnitude is many times the median channel's, with that ratio, worst first.
+        median_levels: how many of the 256 levels the channel of median span uses.
+    """
+
+    low: float
+    high: float
+    step: float
+    seen_min: float
+    seen_max: float
+    clipped: float
+    snr_db: float
+    channels: int = 1
+    outliers: dict[str, float] = {}
+    median_levels: float = 256.0
+
+
+class WeightDrift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One layer's rounded weights: their SNR in dB, the widest channel's magnitude over the narrowest's, the worst."""
+
+    snr_db: float
+    channels: int
+    spread: float
+    worst_channel: int
+    worst_db: float
+
+
+class LayerDrift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One layer's part in the error of a quantized network, in the order of execution.
+
+    Attributes:
+        name, op: the node's name and ONNX operator.
+        precision: `int8`, `float`, or `moved` for nodes that only pass values on.
+        snr_db: of its result in the quantized network, with the errors of all layers before it. None: not comparable.
+        born_db: of its result where only what it reads itself is rounded. None: it rounds nothing.
+        share: its part of the error that reaches the outputs, 0 to 1.
+        reads: the rounded tensors it reads.
+        weights: how well its weights were rounded; None where they are float.
+        reason: why it was left in float.
+        macs: multiply-adds of one frame, 0 where unknown or none.
+        time_ms: what it takes, where somebody told.
+    """
+
+    name: str
+    op: str
+    precision: Literal["int8", "float", "moved"]
+    snr_db: float | None = None
+    born_db: float | None = None
+    share: float = 0.0
+    reads: tuple[str, ...] = ()
+    weights: WeightDrift | None = None
+    reason: str = ""
+    macs: int = 0
+    time_ms: float | None = None
+
+
+class Drift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where the error of a quantized network is born, against the float network over `frames` frames.
+
+    Attributes:
+        layers: every node, in the order of execution.
+        tensors: every rounded activation by name.
+        outputs_db: SNR of each float output in dB.
+        shares: how `share` of the layers was come by: `measured` with each layer's error put into the float network
+            by itself, or `predicted` as the errors at birth, each counted as if it went through to the output as is.
+        parts_db: SNR at the outputs if the layers' errors simply added up, against the mean of `outputs_db`. None
+            where they were not measured.
+        unmatched: nodes of the float network that the quantized one has in no comparable form.
+    """
+
+    frames: int
+    layers: tuple[LayerDrift, ...]
+    tensors: dict[str, TensorDrift]
+    outputs_db: dict[str, float]
+    shares: Literal["measured", "predicted"]
+    parts_db: float | None = None
+    unmatched: tuple[str, ...] = ()
+
+
 class QuantizedModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One INT8 model: how it was made, which nodes run in INT8, and why each other one was left in float."""
 
@@ -85,6 +173,7 @@ class QuantizedModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     quantized: tuple[str, ...]
     left_in_float: dict[str, str]
     tensors: dict[str, QuantizedTensor]
+    drift: Drift | None = None
 
 
 class QuantizeResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,0 +1,129 @@
+"""Runs the float network, the quantized one and its layers alone side by side, and sums up their errors."""
+
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from edgecnn.compress.quantize.drift_tensors import ActivationDrift
+from edgecnn.compress.quantize.error import ErrorSum
+from edgecnn.compress.quantize.reach import Reach
+from edgecnn.compress.quantize.simulate import Array, Feeds, Simulator
+from edgecnn.compress.quantize.splice import ALONE, DQ, QUANTIZED, STAND_IN, Q, splice
+
+FETCH_BYTES = 384 << 20
+"""Values held at once. A network with more is run again for the rest."""
+MOST_NOISE = 1e12
+"""Noise counted for a layer that makes an output overflow; -120 dB."""
+
+
+class DriftMeter:
+    """Sums of errors over frames; on the first `probes` of them each layer's error is followed to the outputs."""
+
+    def __init__(self, float_model: onnx.ModelProto, quantized: onnx.ModelProto, threads: int, probes: int) -> None:
+        self.joined = splice(float_model, quantized)
+        self.outputs = [value.name for value in float_model.graph.output]
+        floats = self.joined.floats
+        self.accumulated = {name: ErrorSum() for name in self.joined.paired if name in floats}
+        self.born = {
+            name: ErrorSum() for name, node in self.joined.layers.items() if name in floats and self._rounds(node)
+        }
+        known = floats | {value.name for value in float_model.graph.input}
+        self.activations = {name: one for name, one in _activations(quantized).items() if name in known}
+        self._reached = dict.fromkeys(self.born, 0.0)
+        self._frames = 0
+        self._probes = probes if floats.intersection(self.outputs) else 0
+        self._weights = [node.input[1] for node in self.joined.layers.values() if self._has_rounded_weights(node)]
+        names = [name for part in self._parts() for name in part]
+        names += [QUANTIZED + name for name in self._weights]
+        self._simulator = Simulator(self.joined.model, list(dict.fromkeys(names)), threads)
+        self._reach = Reach(float_model, self.born, threads) if self._probes else None
+
+    def add(self, feeds: Feeds) -> None:
+        """Count one frame."""
+        clean = self._reach.clean(feeds) if self._reach is not None and self._frames < self._probes else []
+        self._frames += 1
+        for name, part in self.activations.items():
+            if name in feeds:
+                part.add(np.asarray(feeds[name], np.float32))
+        for chunk in self._chunks():
+            arrays = self._simulator.run(feeds, chunk)
+            found = dict(zip(chunk, arrays, strict=True))
+            for name in chunk:
+                if name in self.joined.floats:
+                    self._count(name, found, feeds, clean)
+
+    def _count(self, name: str, found: Mapping[str, Array], feeds: Feeds, clean: list[Array]) -> None:
+        real = found[name]
+        if name in self.activations:
+            self.activations[name].add(np.asarray(real, np.float32))
+        if (there := found.get(self.joined.paired.get(name, ""))) is not None:
+            self.accumulated[name].add(real, there)
+        if (alone := found.get(ALONE + name)) is not None:
+            self.born[name].add(real, alone)
+            if clean and self._reach is not None:
+                error = np.asarray(alone, np.float32) - np.asarray(real, np.float32)
+                self._reached[name] += _bounded(self._reach.noise(feeds, clean, {name: error}))
+
+    def shares(self) -> tuple[float | None, dict[str, float]]:
+        """Return the noise that reaches the outputs in all (None: not measured) and each layer's share of it."""
+        followed = min(self._probes, self._frames)
+        measured = followed > 0
+        noise = {name: reached / max(followed, 1) for name, reached in self._reached.items()}
+        if not measured:
+            noise = {name: _bounded(total.relative**2) for name, total in self.born.items()}
+        whole = sum(noise.values())
+        return (whole if measured else None), {name: one / whole if whole else 0.0 for name, one in noise.items()}
+
+    def weights(self, feeds: Feeds) -> dict[str, Array]:
+        """Return the rounded weights by name in the quantized network."""
+        arrays = self._simulator.run(feeds, [QUANTIZED + name for name in self._weights]) if self._weights else []
+        return dict(zip(self._weights, arrays, strict=True))
+
+    def _rounds(self, node: onnx.NodeProto) -> bool:
+        return any(name in self.joined.rounded for name in node.input)
+
+    def _has_rounded_weights(self, node: onnx.NodeProto) -> bool:
+        return len(node.input) > 1 and self.joined.rounded.get(node.input[1]) == ()
+
+    def _parts(self) -> Iterator[list[str]]:
+        """Yield, for each float value that is looked at, what is fetched together with it."""
+        for name in dict.fromkeys([*self.accumulated, *self.born, *self.activations]):
+            if name in self.joined.floats:
+                beside = [self.joined.paired.get(name, ""), ALONE + name if name in self.born else ""]
+                yield [name, *filter(None, beside)]
+
+    def _chunks(self) -> Iterator[list[str]]:
+        chunk: list[str] = []
+        held = 0
+        for part in self._parts():
+            size = 4 * len(part) * math.prod(max(length, 1) for length in self.joined.shapes.get(part[0], ()))
+            if chunk and held + size > FETCH_BYTES:
+                yield chunk
+                chunk, held = [], 0
+            chunk += part
+            held += size
+        if chunk:
+            yield chunk
+
+
+def _bounded(noise: float) -> float:
+    return min(noise, MOST_NOISE) if math.isfinite(noise) else MOST_NOISE
+
+
+def _activations(quantized: onnx.ModelProto) -> dict[str, ActivationDrift]:
+    """Return a counter for each activation with one scale in all, by the name it has in the float network."""
+    constants = {one.name: one for one in quantized.graph.initializer}
+    source = {node.output[0]: node.input[0] for node in quantized.graph.node if node.op_type == Q}
+    found = {}
+    for node in quantized.graph.node:
+        if node.op_type != DQ or node.input[0] in constants or not constants.keys() >= set(node.input[1:]):
+            continue
+        scale = numpy_helper.to_array(constants[node.input[1]])
+        zero = numpy_helper.to_array(constants[node.input[2]]) if len(node.input) > 2 else np.zeros((), np.uint8)
+        if scale.size == 1 and zero.dtype.kind in "iu":
+            name = source.get(node.input[0], node.output[0].removesuffix(STAND_IN))
+            found[name] = ActivationDrift(float(scale.reshape(())), int(zero.reshape(())), zero.dtype)
+    return found
