@@ -2,21 +2,19 @@
 
 from collections.abc import Iterator
 from importlib.metadata import version
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import msgspec
-import onnx
 
 from edgecnn import __version__
-from edgecnn.compile.compiled import CompiledFiles, CompileModel
-from edgecnn.compile.specs import tensor_specs
+from edgecnn.compile.artefact import compile_artefact
 from edgecnn.core import evidence
-from edgecnn.core.bundle import GOLDEN, Artefact, DecodeSpec, Manifest, Precision, open_bundle, write_bundle
+from edgecnn.core.bundle import GOLDEN, DecodeSpec, Manifest, Precision, open_bundle, write_bundle
 from edgecnn.core.errors import StageError
 from edgecnn.core.evidence import DataResult, ExportResult, QuantizeResult
 from edgecnn.core.recipe import Recipe
-from edgecnn.core.registry import TARGETS, TASKS, import_entry
+from edgecnn.core.registry import TARGETS, TASKS
 from edgecnn.core.stage import Job
 from edgecnn.core.versions import ENGINE_PACKAGES, installed
 
@@ -42,7 +40,7 @@ class CompileStage:
         artefacts, files, versions = [], {GOLDEN: job.inputs["export"] / GOLDEN}, dict(exported.versions)
         for target in recipe.targets:
             for precision, source in _sources(job, target, exported, quantized):
-                artefact, compiled = _artefact(target, precision, source, job.partial)
+                artefact, compiled = compile_artefact(f"{target}-{precision}", target, precision, source, job.partial)
                 artefacts.append(artefact)
                 files |= dict(zip(artefact.files, compiled.files, strict=True))
                 versions |= compiled.versions
@@ -71,22 +69,6 @@ def _sources(
     for model in quantized.models:
         if model.target == target:
             yield "int8", job.inputs["quantize"] / model.file
-
-
-def _artefact(target: str, precision: Precision, source: Path, scratch: Path) -> tuple[Artefact, CompiledFiles]:
-    name = f"{target}-{precision}"
-    compile_model: CompileModel = import_entry(TARGETS[target].compiler, f"target '{target}'")
-    compiled = compile_model(source, scratch / name, precision)
-    inputs, outputs = tensor_specs(onnx.load(source, load_external_data=False))
-    artefact = Artefact(
-        name=name,
-        engine=TARGETS[target].engine,
-        precision=precision,
-        files=tuple((PurePosixPath("artefacts") / name / file.name).as_posix() for file in compiled.files),
-        inputs=inputs,
-        outputs=outputs,
-    )
-    return artefact, compiled
 
 
 def _so_far(recipe: Recipe) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class SealStage:
         benched = evidence.read(job.inputs["bench"] / "bench.json", BenchResult)
         manifest = replace(
             draft.manifest,
-            artefacts=tuple(_proven(artefact, verified, benched) for artefact in draft.manifest.artefacts),
+            artefacts=tuple(proven(artefact, verified, benched) for artefact in draft.manifest.artefacts),
             provenance={
                 **draft.manifest.provenance,
                 "recipe": msgspec.to_builtins(job.recipe),
@@ -49,7 +49,8 @@ class SealStage:
                 raise StageError(f"seal: {artefact.name} carries no accuracy or no latency")
 
 
-def _proven(artefact: Artefact, verified: VerifyResult, benched: BenchResult) -> Artefact:
+def proven(artefact: Artefact, verified: VerifyResult, benched: BenchResult) -> Artefact:
+    """Return `artefact` with what was found about it: parity, accuracy, latency, and whether its gates hold."""
     verdict = next(verdict for verdict in verified.verdicts if verdict.artefact == artefact.name)
     accuracy = {**verdict.figures, **({} if verdict.drop is None else {"drop": verdict.drop})}
     latency = {

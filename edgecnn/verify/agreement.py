@@ -1,0 +1,104 @@
+"""Agreement of a bundle's artefacts with the FP32 original on frames without labels, each in its own engine."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from edgecnn.core.bundle import Artefact, Bundle, Parity, open_bundle
+from edgecnn.core.evidence import Gate, Verdict, VerifyResult
+from edgecnn.core.measure import Measurement
+from edgecnn.core.progress import Bar, bar
+from edgecnn.core.registry import known, resolve
+from edgecnn.metrics.agreement import AGREEMENT, AgreementJudge, Record
+from edgecnn.runtime.model import Model
+from edgecnn.verify.parity import parity
+
+STAND_IN = "onnxruntime"
+LEAST_FP32 = 99.0
+"""Percent below which an FP32 artefact is not the original any more."""
+TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """The least agreement in percent that compressed artefacts must hold."""
+
+    percent: float
+
+
+def verify_agreement(
+    bundle: Path, feeds: Sequence[Mapping[str, NDArray[Any]]], judge: AgreementJudge, floor: Floor, threads: int
+) -> VerifyResult:
+    """Return agreement, parity and gates of every artefact on the frames `feeds`, which the judge has references for.
+
+    An artefact whose engine edgecnn can't run is simulated in ONNX Runtime; its figures are `emulated`. The bound on
+    parity is twice the error found here: what goes beyond it on a device is the device's.
+    """
+    opened = open_bundle(bundle)
+    verdicts, gates = [], []
+    artefacts = opened.manifest.artefacts
+    with bar("verifying", len(artefacts) * len(feeds)) as shown:
+        for artefact in artefacts:
+            with closing(_model(opened, artefact, threads)) as model:
+                records = judge.records(_outputs(model, feeds, shown))
+                close = parity(model, TOLERANCE)
+            verdict = _verdict(artefact, judge, records, close)
+            verdicts.append(verdict)
+            gates.append(_gate(artefact, verdict.figures[AGREEMENT], judge, judge.worst(records), floor))
+    reference = next((a.name for a in artefacts if a.precision == "fp32"), artefacts[0].name)
+    verdicts = [replace(v, drop=None) if v.artefact == reference else v for v in verdicts]
+    return VerifyResult(reference, AGREEMENT, AGREEMENT, len(feeds), tuple(verdicts), tuple(gates))
+
+
+def simulated(artefact: Artefact) -> bool:
+    """Whether edgecnn can't run the artefact's engine and ONNX Runtime stands in for it."""
+    return artefact.engine not in known("engine")
+
+
+def _verdict(artefact: Artefact, judge: AgreementJudge, records: Sequence[Record], close: Parity) -> Verdict:
+    on = f"{artefact.engine}, simulated in ONNX Runtime" if simulated(artefact) else artefact.engine
+    figures = judge.measure(records, on)
+    if len(judge.rules) == 1:
+        # The one output's own agreement is the whole.
+        figures = {AGREEMENT: figures[AGREEMENT]}
+    if simulated(artefact):
+        figures = {name: replace(figure, how="emulated") for name, figure in figures.items()}
+    bound = max(TOLERANCE, *(2 * error for error in close.rel_error.values()))
+    return Verdict(artefact.name, Parity(close.rel_error, bound, close.n), figures, drop=_lost(figures[AGREEMENT]))
+
+
+def _lost(agreement: Measurement) -> Measurement:
+    """Return 100 less the agreement, in points."""
+    low, high = (None if bound is None else 100 - bound for bound in (agreement.high, agreement.low))
+    return replace(agreement, value=100 - agreement.value, low=low, high=high, unit="points")
+
+
+def _gate(artefact: Artefact, agreement: Measurement, judge: AgreementJudge, worst: str, floor: Floor) -> Gate:
+    limit = max(floor.percent, LEAST_FP32) if artefact.precision == "fp32" else floor.percent
+    passed = agreement.value >= limit
+    missed = "" if passed else f", missed by {limit - agreement.value:.2f}"
+    rule = f"output '{worst}', {judge.rules[worst].text}"
+    text = f"{artefact.name}: agrees with FP32 in {agreement.text(2)} ({rule}; at least {limit:g} %{missed})"
+    return Gate(artefact.name, "min_agreement", limit, agreement.value, passed, text)
+
+
+def _outputs(
+    model: Model, feeds: Iterable[Mapping[str, NDArray[Any]]], shown: Bar
+) -> Iterator[dict[str, NDArray[Any]]]:
+    for fed in feeds:
+        yield model.infer(fed)
+        shown.advance()
+
+
+def _model(bundle: Bundle, artefact: Artefact, threads: int) -> Model:
+    """Load `artefact`; where edgecnn knows no engine of its own for it, into ONNX Runtime."""
+    open_engine = resolve("engine", STAND_IN if simulated(artefact) else artefact.engine)
+    codec = resolve("codec", bundle.manifest.decode.codec)(bundle.manifest.decode.params)
+    options = {**artefact.options, "threads": threads}
+    engine = open_engine(bundle.files_of(artefact), artefact.inputs, artefact.outputs, options)
+    return Model(bundle, artefact, engine, codec)
