@@ -13,7 +13,7 @@ COMMANDS = {
     "run": ("run", "Run a recipe: from data to a proven bundle and its report."),
     "train": ("stages", "Run a recipe up to training."),
     "export": ("stages", "Run a recipe up to the exported ONNX and its golden vectors."),
-    "quantize": ("stages", "Run a recipe up to INT8."),
+    "quantize": ("quantize", "Quantize an ONNX file into a proven bundle, or run a recipe up to INT8."),
     "compile": ("stages", "Run a recipe up to the engines' files."),
     "verify": ("verify", "Judge a bundle: golden outputs, and accuracy on labelled frames."),
     "bench": ("bench", "Measure a bundle's latency on this machine."),

@@ -1,4 +1,4 @@
-"""`edgecnn train|export|quantize|compile RECIPE`: a recipe up to one of its stages."""
+"""`edgecnn train|export|compile RECIPE`: a recipe up to one of its stages."""
 
 from pathlib import Path
 
@@ -19,6 +19,5 @@ def _up_to(stage: str, what: str) -> click.Command:
 commands = {
     "train": _up_to("train", "the trained weights"),
     "export": _up_to("export", "the exported ONNX model and its golden vectors"),
-    "quantize": _up_to("quantize", "the INT8 models, one a target"),
     "compile": _up_to("compile", "the draft bundle with every engine's files"),
 }

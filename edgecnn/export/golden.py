@@ -1,8 +1,5 @@
 """Golden vectors: frames and what the torch FP32 module makes of them. Every engine has to give the same."""
 
-import io
-import zipfile
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -40,15 +37,3 @@ def golden(
             raise TensorError(f"the module's output '{name}' holds NaN or infinity; it can't be a golden vector")
         arrays[f"output:{name}"] = array
     return arrays
-
-
-def npz_bytes(arrays: dict[str, NDArray[np.uint8] | NDArray[np.float32]]) -> bytes:
-    """Return the arrays as a compressed .npz file. NumPy's own stamps the time; equal arrays give equal bytes here."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in sorted(arrays):
-            member = io.BytesIO()
-            np.lib.format.write_array(member, np.ascontiguousarray(arrays[name]), allow_pickle=False)
-            entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
-            archive.writestr(entry, member.getvalue(), zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()

@@ -14,13 +14,14 @@ from edgecnn.core import atomic, evidence
 from edgecnn.core.bundle import GOLDEN
 from edgecnn.core.errors import DataError, StageError
 from edgecnn.core.evidence import ExportResult
+from edgecnn.core.npz import npz_bytes
 from edgecnn.core.recipe import Recipe
 from edgecnn.core.registry import TARGETS
 from edgecnn.core.stage import Job
 from edgecnn.core.tensor import FrameSpec
 from edgecnn.data.sample import Sample, read_image
 from edgecnn.data.split import read_split
-from edgecnn.export.golden import golden, npz_bytes
+from edgecnn.export.golden import golden
 from edgecnn.export.onnx_from_torch import export
 from edgecnn.models.build import build_model
 from edgecnn.runtime.preprocess import prepare

@@ -1,10 +1,10 @@
 """Agreement of a bundle's artefacts with the FP32 original on frames without labels, each in its own engine."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec.structs import replace
 from numpy.typing import NDArray
@@ -24,6 +24,18 @@ LEAST_FP32 = 99.0
 TOLERANCE = 1e-3
 
 
+class Frames(Protocol):
+    """A network's inputs, a frame at a time, as often as asked for."""
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        ...
+
+    def __iter__(self) -> Iterator[Mapping[str, NDArray[Any]]]:
+        """Yield each frame's arrays by input name."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Floor:
     """The least agreement in percent that compressed artefacts must hold."""
@@ -31,9 +43,7 @@ class Floor:
     percent: float
 
 
-def verify_agreement(
-    bundle: Path, feeds: Sequence[Mapping[str, NDArray[Any]]], judge: AgreementJudge, floor: Floor, threads: int
-) -> VerifyResult:
+def verify_agreement(bundle: Path, feeds: Frames, judge: AgreementJudge, floor: Floor, threads: int) -> VerifyResult:
     """Return agreement, parity and gates of every artefact on the frames `feeds`, which the judge has references for.
 
     An artefact whose engine edgecnn can't run is simulated in ONNX Runtime; its figures are `emulated`. The bound on
@@ -87,9 +97,7 @@ def _gate(artefact: Artefact, agreement: Measurement, judge: AgreementJudge, wor
     return Gate(artefact.name, "min_agreement", limit, agreement.value, passed, text)
 
 
-def _outputs(
-    model: Model, feeds: Iterable[Mapping[str, NDArray[Any]]], shown: Bar
-) -> Iterator[dict[str, NDArray[Any]]]:
+def _outputs(model: Model, feeds: Frames, shown: Bar) -> Iterator[dict[str, NDArray[Any]]]:
     for fed in feeds:
         yield model.infer(fed)
         shown.advance()

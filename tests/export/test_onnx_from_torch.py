@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from edgecnn.core.errors import StageError, TensorError
+from edgecnn.core.npz import npz_bytes
 from edgecnn.core.tensor import FrameSpec
-from edgecnn.export.golden import golden, npz_bytes
+from edgecnn.export.golden import golden
 from edgecnn.export.onnx_from_torch import export
 from edgecnn.models.build import Normalise
 

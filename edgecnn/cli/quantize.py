@@ -1,0 +1,224 @@
+"""`edgecnn quantize`: a recipe up to INT8, a finished ONNX file to a bundle, or a check of a quantized file."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgecnn.cli.options import run_recipe
+from edgecnn.core.errors import GateError, InputError
+
+if TYPE_CHECKING:
+    from edgecnn.core.bundle import Artefact
+
+_RECIPE_ONLY = ("overrides",)
+_ONNX_ONLY = ("targets", "calib", "out")
+SUFFIX = ".onnx"
+
+
+@click.command()
+@click.argument("model", metavar="MODEL.onnx|RECIPE")
+@click.option("--target", "targets", multiple=True, metavar="NAME", help="A target, a scheme or a board. Repeatable.")
+@click.option("--calib", metavar="SOURCE", help="Pictures' folder, video, or FILE.npz with an array for each input.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="BUNDLE", help="Where the bundle goes.")
+@click.option(
+    "--precision",
+    type=click.Choice(["int8", "mixed", "fp16"]),
+    default="int8",
+    show_default=True,
+    help="INT8 wherever the scheme takes it, where it pays, or nowhere.",
+)
+@click.option("--scale", type=float, help="Pixels are divided by this first.  [default: 255]")
+@click.option("--mean", metavar="M[,M,M]", help="Then this is taken off, in the order of --color.  [default: 0]")
+@click.option("--std", metavar="S[,S,S]", help="Then divided by this.  [default: 1]")
+@click.option("--color", type=click.Choice(["rgb", "bgr"]), help="The model's colour order.  [default: rgb]")
+@click.option("--keep-input", is_flag=True, help="The bundle's network keeps its float input, pixels stay outside.")
+@click.option("--shape", "shapes", multiple=True, metavar="NAME=1,3,H,W", help="Fix an input's shape. Repeatable.")
+@click.option(
+    "--min-agreement",
+    type=click.FloatRange(0, 100),
+    default=98.0,
+    show_default=True,
+    help="Percent in which INT8 has to decide what FP32 decides, on frames held back.",
+)
+@click.option(
+    "--ranges",
+    type=click.Choice(["minmax", "percentile", "mse", "entropy"]),
+    default="mse",
+    show_default=True,
+    help="How the ranges of activations are chosen.",
+)
+@click.option("--keep-float", multiple=True, metavar="PATTERN", help="Nodes that stay in float, by name. Repeatable.")
+@click.option("--frames", type=click.IntRange(1), default=300, show_default=True, help="Most frames read from --calib.")
+@click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Engine threads.")
+@click.option("--minutes", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Longest search.")
+@click.option("--seconds", type=click.FloatRange(0.5), default=5.0, show_default=True, help="Timing of an artefact.")
+@click.option("--workdir", type=click.Path(path_type=Path), help="Temporary files; of a recipe, its results.")
+@click.option("--force", is_flag=True, help="Replace the bundle that is at --out.")
+@click.option("--check", is_flag=True, help="Only say which rules of --target's scheme a quantized file breaks.")
+@click.option("--scheme", metavar="NAME", help="With --check: the scheme.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Of a recipe: override a key.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+def command(*, model: str, check: bool, as_json: bool, **given: Any) -> None:
+    """Quantize a finished MODEL.onnx for the --target and prove it against FP32, or run a RECIPE up to INT8.
+
+    The bundle holds each engine's FP32 and INT8, how far they agree on frames held back, and how long each takes.
+    What misses --min-agreement is left out, and a line says so. Pictures (--calib) become uint8 frames, with --scale,
+    --mean, --std and --color baked into the network; arrays of an .npz file are fed as they are.
+
+    Exit code 0: the bundle is there and keeps the floor. 1: a gate failed. 2: bad input.
+    """
+    if check:
+        _check(Path(model), given, as_json=as_json)
+        return
+    if Path(model).suffix.lower() != SUFFIX:
+        _refuse(given, _ONNX_ONLY, f"belongs to an {SUFFIX} file; {model} is taken for a recipe")
+        run_recipe(model, given["overrides"], given["workdir"], as_json=as_json, until="quantize")
+        return
+    _refuse(given, _RECIPE_ONLY, f"belongs to a recipe; {model} is an ONNX file")
+    _quantize(Path(model), given, as_json=as_json)
+
+
+def _quantize(model: Path, given: dict[str, Any], *, as_json: bool) -> None:
+    from edgecnn.core.registry import Entry, import_entry
+
+    if not given["targets"] or given["calib"] is None or given["out"] is None:
+        raise InputError("an ONNX file needs --target NAME, --calib SOURCE and --out BUNDLE")
+    options = import_entry(Entry("edgecnn.quantize_onnx.options:Options", "quantize"), "edgecnn quantize")
+    run = import_entry(Entry("edgecnn.quantize_onnx.run:run", "quantize"), "edgecnn quantize")
+    taken = ("targets", "calib", "out", "precision", "keep_input", "min_agreement", "ranges", "keep_float", "frames")
+    outcome = run(
+        options(
+            model=model,
+            **{name: given[name] for name in (*taken, "threads", "minutes", "seconds", "workdir")},
+            normalisation=_normalisation(given),
+            shapes=dict(_shape(text) for text in given["shapes"]),
+            replace=given["force"],
+        )
+    )
+    if as_json:
+        click.echo(json.dumps(_summary(outcome)))
+        return
+    for artefact in outcome.artefacts:
+        click.echo(_line(artefact, outcome))
+    for note in outcome.notes:
+        click.echo(f"note: {note}", err=True)
+    if outcome.report is not None:
+        click.echo(f"report  {outcome.report / 'report.html'}")
+    click.echo(f"bundle  {outcome.bundle}")
+
+
+def _normalisation(given: dict[str, Any]) -> Any:
+    """Return how pixels become the input; what was not given is taken as the most usual and said."""
+    from edgecnn.data.calibration import is_arrays
+    from edgecnn.data.picture_input import Normalisation
+
+    scale, mean, std = given["scale"], _numbers("mean", given["mean"], "0"), _numbers("std", given["std"], "1")
+    names = ("scale", "mean", "std", "color")
+    if is_arrays(given["calib"]):
+        if told := [f"--{name}" for name in names if given[name] is not None]:
+            raise InputError(f"{told[0]} is for pictures; the arrays of {given['calib']} are fed as they are")
+        return Normalisation()
+    defaults = {"scale": "255", "mean": "0", "std": "1", "color": "rgb"}
+    if missing := ", ".join(f"--{name} {defaults[name]}" for name in names if given[name] is None):
+        click.echo(f"not given, so taken to be {missing}; if the model was trained otherwise, say so", err=True)
+    if scale is not None and scale <= 0:
+        raise InputError(f"--scale {scale:g}: must be above 0")
+    if min(std) <= 0:
+        raise InputError(f"--std {given['std']}: must be above 0")
+    return Normalisation(255.0 if scale is None else scale, mean, std, given["color"] or "rgb")
+
+
+def _numbers(name: str, text: str | None, default: str) -> tuple[float, ...]:
+    import math
+
+    try:
+        found = tuple(float(part) for part in (text or default).split(","))
+    except ValueError:
+        found = ()
+    if len(found) not in {1, 3} or not all(map(math.isfinite, found)):
+        raise InputError(f"--{name} {text}: write one number, or three separated by commas")
+    return found
+
+
+def _shape(text: str) -> tuple[str, tuple[int, ...]]:
+    name, equals, sizes = text.rpartition("=")
+    parts = sizes.split(",")
+    if not equals or not name or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+        raise InputError(f"--shape {text}: write NAME=1,3,HEIGHT,WIDTH")
+    return name, tuple(int(part) for part in parts)
+
+
+def _refuse(given: dict[str, Any], names: tuple[str, ...], why: str) -> None:
+    flags = {"targets": "--target", "overrides": "--set"}
+    for name in names:
+        if given[name]:
+            raise InputError(f"{flags.get(name, f'--{name}')} {why}")
+
+
+def _check(model: Path, given: dict[str, Any], *, as_json: bool) -> None:
+    from edgecnn.core.destination import destinations
+    from edgecnn.core.registry import Entry, choose, import_entry, known
+
+    names = [place.scheme for name in given["targets"] for place in destinations(name)]
+    names += [given["scheme"]] if given["scheme"] else []
+    if not names:
+        raise InputError("--check needs --scheme NAME or --target NAME")
+    for name in names:
+        choose("scheme", known("scheme"), name)
+    check_file = import_entry(Entry("edgecnn.compress.quantize.check_file:check_file", "quantize"), "--check")
+    found = {name: check_file(model, name) for name in dict.fromkeys(names)}
+    if as_json:
+        click.echo(json.dumps({"model": str(model), "violations": found}))
+    else:
+        for name, sentences in found.items():
+            click.echo(f"{name}: " + ("keeps every rule" if not sentences else f"{len(sentences)} rules broken"))
+            for sentence in sentences:
+                click.echo(f"  {sentence}")
+    if broken := [name for name, sentences in found.items() if sentences]:
+        raise GateError(f"{model}: breaks the scheme {', '.join(broken)}")
+
+
+def _line(artefact: "Artefact", outcome: Any) -> str:
+    agreement = artefact.accuracy["agreement"]
+    latency = artefact.latency.get("engine_only.p50_ms")
+    timed = f"{latency.value:.2f} ms" if latency else "not timed here"
+    gain = _gain(artefact, outcome)
+    faster = f", {gain.value:.2f}x FP32" if gain is not None else ""
+    how = "" if agreement.how == "measured" else f", {agreement.how}"
+    return f"{artefact.name:<24} {timed}{faster}; agreement {agreement.value:.2f} %{how}"
+
+
+def _gain(artefact: "Artefact", outcome: Any) -> Any:
+    return next(
+        (
+            ratio
+            for name, ratio in outcome.benched.ratios.items()
+            if name.endswith(f" / {artefact.name}, engine only")
+            and name.startswith(f"{artefact.name.rpartition('-')[0]}-")
+        ),
+        None,
+    )
+
+
+def _summary(outcome: Any) -> dict[str, Any]:
+    import msgspec
+
+    return {
+        "bundle": str(outcome.bundle),
+        "report": None if outcome.report is None else str(outcome.report),
+        "artefacts": [
+            {
+                "name": artefact.name,
+                "engine": artefact.engine,
+                "precision": artefact.precision,
+                "agreement": msgspec.to_builtins(artefact.accuracy["agreement"]),
+                "latency_ms": msgspec.to_builtins(artefact.latency.get("engine_only.p50_ms")),
+                "speedup": msgspec.to_builtins(_gain(artefact, outcome)),
+                "notes": list(artefact.notes),
+            }
+            for artefact in outcome.artefacts
+        ],
+        "notes": list(outcome.notes),
+    }

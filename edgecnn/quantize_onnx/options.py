@@ -1,0 +1,53 @@
+"""What the user of `edgecnn quantize MODEL.onnx` asks for."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from edgecnn.compress.quantize.ranges import Method
+from edgecnn.data.picture_input import Normalisation
+
+Asked: TypeAlias = Literal["int8", "mixed", "fp16"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Everything that decides the bundle.
+
+    Attributes:
+        model: the ONNX file.
+        targets: targets, schemes or boards by name.
+        calib: a folder of pictures, a picture, a video, or an .npz file with an array an input.
+        out: where the bundle goes.
+        precision: `int8` quantizes all that the scheme takes, `mixed` what measurement recommends, `fp16` nothing.
+        normalisation: how pixels become the model's input.
+        keep_input: the model keeps its own float input instead of taking uint8 frames.
+        shapes: fixed shapes for inputs that have none, by name.
+        min_agreement: percent in which a compressed artefact has to agree with FP32.
+        ranges: how activation ranges are chosen.
+        keep_float: name patterns of nodes that stay in float.
+        frames: most frames that are read.
+        threads: engine threads, for all that is run and measured.
+        minutes: most time that a search takes, for each target.
+        seconds: how long each artefact is timed.
+        workdir: where temporary files go; None for a hidden folder beside `out`.
+        replace: whether a bundle that is at `out` already is replaced.
+    """
+
+    model: Path
+    targets: tuple[str, ...]
+    calib: str
+    out: Path
+    precision: Asked = "int8"
+    normalisation: Normalisation = field(default_factory=Normalisation)
+    keep_input: bool = False
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    min_agreement: float = 98.0
+    ranges: Method = "mse"
+    keep_float: tuple[str, ...] = ()
+    frames: int = 300
+    threads: int = 2
+    minutes: float = 10.0
+    seconds: float = 5.0
+    workdir: Path | None = None
+    replace: bool = False

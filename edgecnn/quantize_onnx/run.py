@@ -1,0 +1,278 @@
+"""The order: read, prepare, quantize for each target, compile, verify, time, seal, report. Nothing stays half done."""
+
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from edgecnn import __version__
+from edgecnn.bench import result as bench_result
+from edgecnn.bench import samples
+from edgecnn.bench.session import Plan, Subject, measure
+from edgecnn.compile.artefact import compile_artefact
+from edgecnn.compile.compiled import CompiledFiles
+from edgecnn.core import atomic, evidence
+from edgecnn.core.bundle import GOLDEN, MANIFEST, Artefact, DecodeSpec, Manifest, open_bundle, write_bundle
+from edgecnn.core.destination import Destination, destinations
+from edgecnn.core.errors import GateError, InputError, MissingExtraError
+from edgecnn.core.evidence import BenchResult, QuantizeResult, VerifyResult
+from edgecnn.core.measure import Measurement
+from edgecnn.core.npz import npz_bytes
+from edgecnn.core.registry import Entry, import_entry
+from edgecnn.quantize_onnx.options import Options
+from edgecnn.quantize_onnx.source import Source, open_source_model
+from edgecnn.quantize_onnx.variants import Variant, float_variants, half_variants, quantized_variant
+from edgecnn.quantize_onnx.workdir import temporary
+from edgecnn.report.facts import gather
+from edgecnn.report.source import default_out
+from edgecnn.seal.stage import proven
+from edgecnn.verify.agreement import Floor, verify_agreement
+
+TASK = "tensors"
+QUANTIZE = "quantize.json"
+"""Where the bundle keeps how each of its models was quantized."""
+PACKAGES = ("numpy", "onnx", "onnx-ir", "onnxruntime")
+
+
+@dataclass(slots=True)
+class Made:
+    """What stands so far: variants and what they were compiled to, by artefact name, and what the user must know."""
+
+    variants: dict[str, Variant] = field(default_factory=dict)
+    compiled: dict[str, tuple[Artefact, CompiledFiles]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Where bundle and report stand (None: not written), what was found, and what the user must know, a line each."""
+
+    bundle: Path
+    report: Path | None
+    verified: VerifyResult
+    benched: BenchResult
+    artefacts: tuple[Artefact, ...]
+    notes: tuple[str, ...]
+
+
+def run(options: Options) -> Outcome:
+    """Make the bundle. Whatever goes wrong, and when the run is interrupted, nothing new is at `options.out`.
+
+    Raises:
+        InputError: model, targets, calibration data or output can't be used.
+        GateError: an engine does not give in FP32 what the model gives.
+    """
+    places = _places(options)
+    _check_out(options)
+    steps = _Steps(len(places) + 6)
+    with temporary(options.out, options.workdir) as work:
+        steps.say(f"prepare {options.model.name}")
+        source = open_source_model(options, work)
+        made = Made()
+        _tell_frames(source, made.notes)
+        floats = float_variants(source, places, work)
+        _add(made, floats)
+        for place in places:
+            steps.say(f"{options.precision} for {place.name}")
+            if options.precision == "fp16":
+                _add(made, half_variants(floats, [place.target]))
+            else:
+                _add(made, [quantized_variant(source, place, work)])
+        steps.say("compile")
+        draft, verified = _judged(source, floats, made, work, steps)
+        steps.say("time")
+        benched = _timed(options, made, draft, work)
+        _tell_speed(made, benched)
+        steps.say("seal")
+        sealed = _sealed(made, draft, verified, benched, work)
+        steps.say("report")
+        report = _report(work, made.notes)
+        _publish(sealed, options.out)
+        if report is not None:
+            _publish(report, default_out(options.out))
+        artefacts = open_bundle(options.out.resolve()).manifest.artefacts
+    beside = default_out(options.out) if report is not None else None
+    return Outcome(options.out, beside, verified, benched, artefacts, tuple(made.notes))
+
+
+def _places(options: Options) -> list[Destination]:
+    found = {place.name: place for name in options.targets for place in destinations(name)}
+    if not found:
+        raise InputError("name at least one --target")
+    return list(found.values())
+
+
+def _check_out(options: Options) -> None:
+    if not options.out.exists():
+        return
+    if not (options.out / MANIFEST).is_file():
+        raise InputError(f"{options.out}: is there and is no bundle; only a bundle is replaced")
+    if not options.replace:
+        raise InputError(f"{options.out}: is there already; choose another name or give --force")
+
+
+def _add(made: Made, variants: Sequence[Variant]) -> None:
+    made.variants |= {variant.name: variant for variant in variants}
+
+
+def _judged(
+    source: Source, floats: Sequence[Variant], made: Made, work: Path, steps: "_Steps"
+) -> tuple[Path, VerifyResult]:
+    """Return the draft bundle and its verdict; what misses the floor is left out, FP16 and FP32 stand in for it."""
+    draft = _draft(source, made, work)
+    steps.say("verify")
+    verified = _verified(source, draft, work)
+    missed = [gate for gate in verified.gates if not gate.passed]
+    for gate in missed:
+        variant = made.variants.pop(gate.artefact)
+        if variant.precision == "fp32":
+            raise GateError(f"{gate.text}; the engine does not compute what the model says")
+        made.notes.append(f"{gate.text}; it was left out and FP32 is what runs")
+        _add(made, half_variants(floats, [variant.target]) if variant.precision != "fp16" and variant.timed else [])
+    if missed:
+        draft = _draft(source, made, work)
+        verified = _verified(source, draft, work)
+    return draft, verified
+
+
+def _draft(source: Source, made: Made, work: Path) -> Path:
+    """Compile what is not compiled yet and write the bundle that nothing has judged."""
+    files: dict[str, Path | bytes] = {GOLDEN: npz_bytes(source.golden)}
+    artefacts = []
+    for variant in made.variants.values():
+        if variant.name not in made.compiled:
+            artefact, compiled = compile_artefact(
+                variant.name, variant.target, variant.precision, variant.source, work / "compiled"
+            )
+            artefact = replace(artefact, engine=variant.engine, notes=variant.notes)
+            made.compiled[variant.name] = (artefact, compiled)
+        artefact, compiled = made.compiled[variant.name]
+        artefacts.append(artefact)
+        files |= dict(zip(artefact.files, compiled.files, strict=True))
+    quantized = [variant.evidence for variant in made.variants.values() if variant.evidence is not None]
+    versions = {name: version(name) for name in PACKAGES}
+    files[QUANTIZE] = _json(QuantizeResult(tuple(quantized), versions))
+    manifest = Manifest(
+        name=source.options.model.stem,
+        task=TASK,
+        frame=source.frame,
+        decode=DecodeSpec(TASK, {"outputs": [msgspec.to_builtins(spec) for spec in source.outputs]}),
+        artefacts=tuple(artefacts),
+        files={},
+        provenance=_provenance(source, made, versions),
+    )
+    return write_bundle(work / "draft", manifest, files)
+
+
+def _verified(source: Source, draft: Path, work: Path) -> VerifyResult:
+    options = source.options
+    found = verify_agreement(draft.resolve(), source.held, source.judge, Floor(options.min_agreement), options.threads)
+    evidence.write(work / "verify" / "verify.json", found)
+    return found
+
+
+def _timed(options: Options, made: Made, draft: Path, work: Path) -> BenchResult:
+    names = [name for name, variant in made.variants.items() if variant.timed]
+    plan = Plan(seconds=options.seconds, threads=options.threads, scenarios=("single",), cold_starts=0)
+    outcome = measure([Subject(name, draft.resolve(), name) for name in names], plan)
+    folder = work / "bench"
+    folder.mkdir()
+    return bench_result.write(outcome, names, folder / "bench.json", folder / samples.FILE)
+
+
+def _sealed(made: Made, draft: Path, verified: VerifyResult, benched: BenchResult, work: Path) -> Path:
+    opened = open_bundle(draft.resolve())
+    manifest = replace(
+        opened.manifest,
+        artefacts=tuple(proven(artefact, verified, benched) for artefact in opened.manifest.artefacts),
+        provenance={**opened.manifest.provenance, "benched_on": benched.environment, "notes": made.notes},
+    )
+    return write_bundle(work / "seal" / "bundle", manifest, {name: opened.read(name) for name in opened.manifest.files})
+
+
+def _report(work: Path, notes: list[str]) -> Path | None:
+    """Write the report below `work`; where its packages are missing, note that and return None."""
+    try:
+        write = import_entry(Entry("edgecnn.report.write:write", "report"), "the report")
+    except MissingExtraError as error:
+        notes.append(str(error))
+        return None
+    write(work / "report", gather({name: (work / name).resolve() for name in ("verify", "bench", "seal")}))
+    return work / "report"
+
+
+def _publish(folder: Path, target: Path) -> None:
+    with atomic.new_folder(target) as new:
+        shutil.copytree(folder, new, dirs_exist_ok=True)
+
+
+def _tell_frames(source: Source, notes: list[str]) -> None:
+    if not source.apart:
+        notes.append(
+            f"{len(source.held)} frames are too few to hold any back: agreement is judged on the frames that ranges "
+            "were taken from; give 8 or more, better 100"
+        )
+    elif len(source.held) < 10:
+        notes.append(f"agreement is judged on {len(source.held)} frames only; give 100 or more for a sharp figure")
+
+
+def _tell_speed(made: Made, benched: BenchResult) -> None:
+    """Note every compressed artefact that is not faster than FP32 in its own engine."""
+    for variant in made.variants.values():
+        gain = speedup(benched.ratios, variant.name, f"{variant.target}-fp32")
+        if variant.precision != "fp32" and variant.timed and gain is not None and gain.value <= 1:
+            made.notes.append(
+                f"{variant.name} is not faster than {variant.target}-fp32: {gain.text(2)}; the faster one is loaded"
+            )
+
+
+def speedup(ratios: Mapping[str, Measurement], name: str, base: str) -> Measurement | None:
+    """Return how many times as fast the artefact `name` is as `base`, engine alone; None where it was not timed."""
+    return ratios.get(f"{base} / {name}, engine only")
+
+
+def _provenance(source: Source, made: Made, versions: dict[str, str]) -> dict[str, Any]:
+    options = source.options
+    compiled = [files.versions for _, files in made.compiled.values()]
+    return {
+        "edgecnn": __version__,
+        "model": {"file": options.model.name, "sha256": atomic.sha256_file(options.model)},
+        "prepared": list(source.changes),
+        "calibration": {"source": Path(options.calib).name, "fitted": len(source.fit), "judged": len(source.held)},
+        "pre-processing": _normalisation(source),
+        "versions": dict(sorted({key: v for one in [*compiled, versions] for key, v in one.items()}.items())),
+        "schemes": {
+            variant.name: {"name": variant.evidence.scheme, "ranges": variant.evidence.ranges}
+            for variant in made.variants.values()
+            if variant.evidence is not None
+        },
+    }
+
+
+def _normalisation(source: Source) -> dict[str, Any]:
+    if source.baked is None:
+        return {"baked": False}
+    ask = source.options.normalisation
+    return {"baked": True, "scale": ask.scale, "mean": list(ask.mean), "std": list(ask.std), "color": ask.color}
+
+
+def _json(value: msgspec.Struct) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value), indent=1)
+
+
+class _Steps:
+    """Tells on stderr which step of how many begins."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._done = total, 0
+
+    def say(self, text: str) -> None:
+        self._done += 1
+        sys.stderr.write(f"[{self._done}/{self._total}] {text}\n")
+        sys.stderr.flush()

@@ -1,0 +1,154 @@
+"""What all targets share: the model in float, frames to fit and to judge on, what FP32 answers, golden vectors."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.compile.specs import tensor_specs
+from edgecnn.core.progress import bar
+from edgecnn.core.registry import resolve
+from edgecnn.core.tensor import FrameSpec, TensorSpec
+from edgecnn.data.calibration import is_arrays, parted, spool_arrays, spool_frames
+from edgecnn.data.picture_input import PictureInput, picture_input
+from edgecnn.data.spool import Feeds, Spool, write_spool
+from edgecnn.export.bake_frames import bake_frames
+from edgecnn.export.load_onnx import load_model
+from edgecnn.export.prepare import prepare
+from edgecnn.metrics.agreement import AgreementJudge
+from edgecnn.quantize_onnx.options import Options
+from edgecnn.runtime.preprocess import prepare as stretched
+
+IMAGE = "image"
+GOLDEN_FRAMES = 4
+REFERENCE = "onnxruntime"
+
+
+@dataclass(slots=True)
+class Source:
+    """The model in float and the frames.
+
+    Attributes:
+        fit: frames to calibrate on, as the bundle's artefacts take them.
+        held: frames to judge on, likewise.
+        apart: whether none of `held` is in `fit`.
+        judge: knows what the original answers on `held`.
+        golden: golden inputs and outputs as they go into a bundle.
+        frame: what camera frames become; None where artefacts keep the model's own inputs.
+        outputs: what every artefact gives.
+        changes: what preparation changed.
+    """
+
+    options: Options
+    original: Any
+    fit: Spool
+    held: Spool
+    apart: bool
+    judge: AgreementJudge
+    golden: dict[str, NDArray[Any]]
+    frame: FrameSpec | None
+    baked: PictureInput | None
+    outputs: tuple[TensorSpec, ...]
+    changes: tuple[str, ...]
+    _models: dict[int, Any] = field(default_factory=dict)
+
+    def model(self, opset: int = 0) -> Any:
+        """Return the float model at `opset` or newer with its pre-processing baked in, as all artefacts start from."""
+        if opset not in self._models:
+            prepared = prepare(self.original, shapes=self.options.shapes, opset=opset or None).model
+            self._models[opset] = self._with_frames(prepared)
+        return self._models[opset]
+
+    def _with_frames(self, model: Any) -> Any:
+        if self.baked is None:
+            return model
+        ask = self.options.normalisation
+        return bake_frames(
+            model, input_name=self.baked.name, scale=ask.scale, mean=ask.mean, std=ask.std, color=ask.color
+        )
+
+
+def open_source_model(options: Options, work: Path) -> Source:
+    """Read, prepare and run the model; temporary files go below `work`.
+
+    Raises:
+        InputError: the model or the calibration data can't be used.
+    """
+    original = load_model(options.model)
+    prepared = prepare(original, shapes=options.shapes)
+    inputs, outputs = tensor_specs(prepared.model)
+    frames, picture = _frames(options, inputs, work)
+    fit, held, apart = parted(frames)
+    baked = picture if picture is not None and _bakes(options, picture) else None
+    # The original is asked in its own terms, so that what it answers proves the baked pre-processing too.
+    own = held if baked is None else held.changed(lambda feeds: _normalised(feeds, options, baked))
+    answers = write_spool(work / "answers", _answers(prepared.model, inputs, outputs, own, options.threads))
+    size = (picture.height, picture.width) if picture is not None else None
+    takes_frames = picture is not None and (baked is not None or _is_frame(picture))
+    return Source(
+        options=options,
+        original=original,
+        fit=fit,
+        held=held,
+        apart=apart,
+        judge=AgreementJudge(answers, size),
+        golden=_golden(held, answers),
+        frame=picture.frame_spec(options.normalisation.color) if picture is not None and takes_frames else None,
+        baked=baked,
+        outputs=outputs,
+        changes=prepared.changes,
+    )
+
+
+def _frames(options: Options, inputs: tuple[TensorSpec, ...], work: Path) -> tuple[Spool, PictureInput | None]:
+    """Return the frames as artefacts will take them, and the picture's input where they are pictures."""
+    folder = work / "frames"
+    if is_arrays(options.calib):
+        return spool_arrays(options.calib, inputs, options.frames, folder), None
+    picture = picture_input(inputs)
+    spec = picture.frame_spec(options.normalisation.color)
+    name = picture.name if _is_frame(picture) else IMAGE
+    spool = spool_frames(options.calib, lambda frame: {name: stretched(frame, spec)[None]}, options.frames, folder)
+    if _is_frame(picture) or _bakes(options, picture):
+        return spool, picture
+    return spool.changed(lambda feeds: _normalised(feeds, options, picture)), picture
+
+
+def _is_frame(picture: PictureInput) -> bool:
+    """Whether the model takes uint8 frames already."""
+    return picture.dtype == "uint8" and not picture.channels_first and picture.channels == 3
+
+
+def _bakes(options: Options, picture: PictureInput) -> bool:
+    return not options.keep_input and picture.channels == 3 and not _is_frame(picture)
+
+
+def _normalised(feeds: Feeds, options: Options, picture: PictureInput) -> Feeds:
+    return {picture.name: options.normalisation.apply(feeds[IMAGE][0], picture)}
+
+
+def _answers(
+    model: Any, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], frames: Spool, threads: int
+) -> Iterator[Feeds]:
+    data = model.SerializeToString()
+    engine = resolve("engine", REFERENCE)({"model.onnx": data}, inputs, outputs, {"threads": threads})
+    with bar("FP32 reference", len(frames)) as shown:
+        for feeds in frames:
+            yield engine.infer(feeds)
+            shown.advance()
+    engine.close()
+
+
+def _golden(held: Spool, answers: Spool) -> dict[str, NDArray[Any]]:
+    places = [int(i) for i in np.unique(np.linspace(0, len(held) - 1, min(GOLDEN_FRAMES, len(held))).round())]
+    return {f"input:{spec}": _stacked([held[i][spec] for i in places]) for spec in held[0]} | {
+        f"output:{spec}": _stacked([answers[i][spec] for i in places]) for spec in answers[0]
+    }
+
+
+def _stacked(frames: list[NDArray[Any]]) -> NDArray[Any]:
+    """Return arrays of batch 1 along their batch axis, others along a new one: the first axis counts the frames."""
+    return np.concatenate(frames) if frames[0].shape[:1] == (1,) else np.stack(frames)
