@@ -1,0 +1,100 @@
+"""From figures to a table and to yes or no: is edgecnn as accurate as its best peer, and as fast as its fastest?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from edgecnn.core.measure import Measurement
+
+LEVEL = 0.5
+"""Percentage points of agreement within which a peer counts as being at the best peer's accuracy."""
+MORE_ERROR = 1.02
+"""Relative error up to this factor of another's counts as equal: it is measured on a few frames."""
+SLOWER = 1.05
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One contender on one model.
+
+    Attributes:
+        model, group, contender: what was quantized, where it is run, by whom; `ours` tells edgecnn.
+        agreement: with FP32, percent, by decisions; None after a failure.
+        rel_error: ||outputs - FP32's|| / ||FP32's|| of the worst output.
+        judged: percent by the model's own judge, where it has one; it then decides instead of `agreement`.
+        speedup: times faster than FP32 in the same engine; None where it is run for accuracy alone.
+        seconds: that quantizing took.
+        notes: what else a reader must know; a failure's error.
+    """
+
+    model: str
+    group: str
+    contender: str
+    ours: bool
+    agreement: float | None
+    rel_error: float | None
+    judged: float | None
+    speedup: Measurement | None
+    seconds: float
+    notes: tuple[str, ...]
+
+    @property
+    def accuracy(self) -> float | None:
+        """The percentage that verdicts go by."""
+        return self.judged if self.judged is not None else self.agreement
+
+
+def table(figures: Iterable[Figures]) -> str:
+    """Return the figures as a Markdown table."""
+    lines = [
+        "| model | run in | contender | agreement % | own judge % | relative error | x FP32 | seconds | notes |",
+        "|---|---|---|--:|--:|--:|--:|--:|---|",
+    ]
+    for f in figures:
+        speed = "" if f.speedup is None else f"{f.speedup.value:.2f} [{f.speedup.low:.2f}, {f.speedup.high:.2f}]"
+        cells = [f.model, f.group, f.contender, _text(f.agreement, 1), _text(f.judged, 1), _text(f.rel_error, 4)]
+        lines.append(f"| {' | '.join([*cells, speed, _text(f.seconds, 1), '; '.join(f.notes)])} |")
+    return "\n".join(lines)
+
+
+def verdicts(figures: list[Figures]) -> list[str]:
+    """Return a line a model and group: accuracy, latency and time against the peers that ran."""
+    lines = []
+    for model, group in dict.fromkeys((f.model, f.group) for f in figures):
+        there = [f for f in figures if (f.model, f.group) == (model, group) and f.accuracy is not None]
+        ours, peers = [f for f in there if f.ours], [f for f in there if not f.ours]
+        if not ours:
+            lines.append(f"{model}, {group}: edgecnn failed")
+        elif not peers:
+            lines.append(f"{model}, {group}: no peer gave a model that runs")
+        else:
+            lines.extend(f"{model}, {group}, {f.contender}: {_verdict(f, peers)}" for f in ours)
+    return lines
+
+
+def _verdict(ours: Figures, peers: list[Figures]) -> str:
+    best = max(peers, key=lambda f: (f.accuracy or 0, -(f.rel_error or 0)))
+    least = min(f.rel_error or 0 for f in peers)
+    more, less = _yes((ours.accuracy or 0) >= (best.accuracy or 0)), _yes((ours.rel_error or 0) <= MORE_ERROR * least)
+    said = [
+        f"accuracy at least best peer's: {more} ({ours.accuracy:.1f} against {best.accuracy:.1f} of {best.contender})",
+        f"error at most the least peer's: {less} ({ours.rel_error:.4f} against {least:.4f})",
+    ]
+    level = [f for f in peers if (f.accuracy or 0) >= (best.accuracy or 0) - LEVEL and f.speedup is not None]
+    if ours.speedup is not None and level:
+        fastest = max(level, key=lambda f: f.speedup.value if f.speedup is not None else 0)
+        assert fastest.speedup is not None  # noqa: S101 - `level` holds no other
+        held = ours.speedup.value * SLOWER >= fastest.speedup.value
+        said.append(
+            f"latency at most {SLOWER}x the fastest peer's at that accuracy: {_yes(held)} "
+            f"({ours.speedup.value:.2f}x FP32 against {fastest.speedup.value:.2f}x of {fastest.contender})"
+        )
+        said.append(f"not slower than FP32: {_yes(ours.speedup.value >= 1)}")
+    return "; ".join(said)
+
+
+def _yes(held: bool) -> str:  # noqa: FBT001 - the whole of its argument
+    return "yes" if held else "NO"
+
+
+def _text(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
