@@ -4,23 +4,34 @@ import io
 import re
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.core import evidence
 from edgecnn.core.bundle import Artefact, Bundle, FileRecord, Parity, open_bundle
 from edgecnn.core.errors import StageError
-from edgecnn.core.evidence import BenchResult, BenchRun, TrainResult, Verdict, VerifyResult
+from edgecnn.core.evidence import (
+    BenchResult,
+    BenchRun,
+    QuantizedModel,
+    QuantizeResult,
+    TrainResult,
+    Verdict,
+    VerifyResult,
+)
 from edgecnn.core.measure import Measurement
 from edgecnn.report import wording
 
 SINGLE, CAMERA, ENGINE_ONLY = "single_stream", "camera", "engine_only"
 # What a bundle's accuracy table calls the points lost against the reference.
 DROP = "drop"
+# A bundle may carry the quantize stage's own record under this name.
+QUANTIZATION = "quantize.json"
 
 Samples = Mapping[str, NDArray[np.int64]]
 
@@ -77,6 +88,7 @@ class ReportFacts:
     bench: BenchResult | None = None
     samples: Samples = field(default_factory=dict)
     gallery: Path | None = None
+    quantized: tuple[QuantizedModel, ...] = ()
 
     @property
     def passed(self) -> bool | None:
@@ -104,7 +116,7 @@ class ReportFacts:
 
 
 def gather(folders: Mapping[str, Path]) -> ReportFacts:
-    """Return the facts in the result folders of `train`, `verify`, `bench` and `seal`; any of them may be missing.
+    """Return the facts in the result folders of `train`, `quantize`, `verify`, `bench` and `seal`, or some of them.
 
     Raises:
         StageError: a result is there and can't be read, or there is neither a bundle nor a verdict.
@@ -118,7 +130,9 @@ def gather(folders: Mapping[str, Path]) -> ReportFacts:
     if bundle is None and verify is None and bench is None:
         raise StageError("nothing to report: neither a bundle nor a verify or bench result is there; run those first")
     samples = _samples(folders["bench"] / "samples.npz") if "bench" in folders else {}
-    return _facts(bundle, train, verify, bench, samples, folders.get("verify"))
+    quantized = _result(folders, "quantize", QuantizeResult)
+    facts = _facts(bundle, train, verify, bench, samples, folders.get("verify"))
+    return replace(facts, quantized=quantized.models) if quantized else facts
 
 
 def gather_bundle(path: Path) -> ReportFacts:
@@ -127,7 +141,8 @@ def gather_bundle(path: Path) -> ReportFacts:
     Raises:
         BundleError: damaged, tampered with or no bundle.
     """
-    return _facts(open_bundle(path), None, None, None, {}, None)
+    bundle = open_bundle(path)
+    return replace(_facts(bundle, None, None, None, {}, None), quantized=_sealed_quantization(bundle))
 
 
 def _facts(
@@ -163,6 +178,15 @@ def _facts(
         samples=samples,
         gallery=gallery,
     )
+
+
+def _sealed_quantization(bundle: Bundle) -> tuple[QuantizedModel, ...]:
+    if QUANTIZATION not in bundle.manifest.files:
+        return ()
+    try:
+        return msgspec.json.decode(bundle.read(QUANTIZATION), type=QuantizeResult).models
+    except msgspec.DecodeError as error:
+        raise StageError(f"{bundle.path}: {QUANTIZATION}: {error}") from error
 
 
 def _reference(artefacts: tuple[ArtefactFacts, ...]) -> str:

@@ -43,6 +43,7 @@ def record(facts: ReportFacts) -> dict[str, Any]:
         "harness": facts.bench.harness if facts.bench else {},
         "environment": facts.bench.environment if facts.bench else None,
         "train": facts.train,
+        "quantized": facts.quantized,
         "provenance": dict(facts.provenance),
     }
     built: dict[str, Any] = msgspec.to_builtins(content)

@@ -8,7 +8,7 @@ from edgecnn.core.errors import InputError
 from edgecnn.report.facts import ReportFacts, gather, gather_bundle
 
 RUN = "run.json"
-STAGES = ("train", "verify", "bench", "seal")
+STAGES = ("train", "quantize", "verify", "bench", "seal")
 
 
 class RunRecord(msgspec.Struct, frozen=True):

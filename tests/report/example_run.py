@@ -5,10 +5,26 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from msgspec.structs import replace
 
 from edgecnn.core import evidence
 from edgecnn.core.bundle import Artefact, DecodeSpec, Manifest, Parity, write_bundle
-from edgecnn.core.evidence import BenchResult, BenchRun, Epoch, GalleryFrame, Gate, TrainResult, Verdict, VerifyResult
+from edgecnn.core.evidence import (
+    BenchResult,
+    BenchRun,
+    Drift,
+    Epoch,
+    GalleryFrame,
+    Gate,
+    LayerDrift,
+    QuantizedModel,
+    QuantizeResult,
+    TensorDrift,
+    TrainResult,
+    Verdict,
+    VerifyResult,
+    WeightDrift,
+)
 from edgecnn.core.measure import Measurement
 from edgecnn.core.results import Lanes
 from edgecnn.core.tensor import FrameSpec, TensorSpec
@@ -28,11 +44,12 @@ MACHINE = "Example CPU, 2 cores"
 
 
 def make(root: Path, *, fail: bool = False, name: str = "lanes-small", frames: int = 3) -> dict[str, Path]:
-    """Write the results of train, verify, bench and seal below `root` and return their folders."""
-    folders = {stage: root / stage for stage in ("train", "verify", "bench", "seal")}
+    """Write the results of train, quantize, verify, bench and seal below `root` and return their folders."""
+    folders = {stage: root / stage for stage in ("train", "quantize", "verify", "bench", "seal")}
     for folder in folders.values():
         folder.mkdir(parents=True)
     evidence.write(folders["train"] / "train.json", train())
+    evidence.write(folders["quantize"] / "quantize.json", quantize())
     verified = verify(folders["verify"], fail=fail, frames=frames)
     evidence.write(folders["verify"] / "verify.json", verified)
     benched, samples = bench()
@@ -52,6 +69,61 @@ def train() -> TrainResult:
         curve.append(Epoch(epoch, float(loss), float(rate), float(figure), 41.0 + float(rng.normal(0, 1))))
     best = max(curve, key=lambda one: one.figure or 0).epoch
     return TrainResult("lane_rows", 2_312_480, "cpu", "accuracy", best, tuple(curve), {"torch": "2.13.0"})
+
+
+def quantize() -> QuantizeResult:
+    layers = [LayerDrift(name="Sub_0", op="Sub", precision="float", snr_db=120.0, reason="it quantizes no Sub")]
+    tensors = {}
+    for i in range(1, 24):
+        bad = i == 9
+        tensor = f"act_{i}"
+        tensors[tensor] = TensorDrift(
+            low=-4.0,
+            high=4.0,
+            step=8 / 255,
+            seen_min=-3.6,
+            seen_max=4.1,
+            clipped=0.0004,
+            snr_db=12.0 if bad else 40.0 - i / 10,
+            channels=64,
+            outliers={"17": 103.4, "5": 6.2} if bad else {},
+            median_levels=4.0 if bad else 141.0,
+        )
+        layers.append(
+            LayerDrift(
+                name=f"Conv_{i}",
+                op="Conv",
+                precision="int8",
+                snr_db=41.0 - i - 6 * (i >= 9),
+                born_db=11.0 if bad else 38.0,
+                share=0.78 if bad else 0.01,
+                reads=(tensor,),
+                weights=WeightDrift(snr_db=41.0, channels=64, spread=9.0, worst_channel=3, worst_db=33.0),
+                macs=10_000_000 + i,
+            )
+        )
+    layers.append(LayerDrift(name="Softmax_24", op="Softmax", precision="float", snr_db=12.0, reason="sensitive"))
+    drift = Drift(
+        frames=8,
+        layers=tuple(layers),
+        tensors=tensors,
+        outputs_db={"loc": 11.0, "exist": 13.0},
+        shares="measured",
+        parts_db=12.5,
+    )
+    model = QuantizedModel(
+        target="openvino",
+        file="openvino-int8.onnx",
+        scheme="openvino_cpu",
+        ranges="mse",
+        frames=128,
+        quantized=tuple(layer.name for layer in layers if layer.precision == "int8"),
+        left_in_float={layer.name: layer.reason for layer in layers if layer.reason},
+        tensors={},
+        drift=drift,
+    )
+    other = replace(model, target="onnxruntime", file="onnxruntime-int8.onnx", scheme="onnxruntime_x86", drift=None)
+    return QuantizeResult((model, other))
 
 
 def verify(folder: Path, *, fail: bool, frames: int) -> VerifyResult:

@@ -49,7 +49,7 @@ def test_a_bundle_alone_tells_accuracy_drop_latency_and_reference(folders, facts
         assert set(artefact.runs) == set(known.runs)
 
 
-@pytest.mark.parametrize("missing", ["train", "verify", "bench", "seal"])
+@pytest.mark.parametrize("missing", ["train", "quantize", "verify", "bench", "seal"])
 def test_any_one_part_may_be_missing(folders, missing):
     found = gather({name: path for name, path in folders.items() if name != missing})
     assert len(found.artefacts) == 4

@@ -84,8 +84,13 @@ def hostile(tmp_path_factory):
         )
         for one in facts.artefacts
     )
+    model = facts.quantized[0]
+    layers = tuple(changed(layer, name=HOSTILE, op=HOSTILE, reads=(HOSTILE,)) for layer in model.drift.layers)
+    tensors = {HOSTILE: next(iter(model.drift.tensors.values()))}
+    drift = changed(model.drift, layers=layers, tensors=tensors, outputs_db={HOSTILE: 3.0}, unmatched=(HOSTILE,))
     return replace(
         facts,
+        quantized=(changed(model, scheme=HOSTILE, left_in_float={HOSTILE: HOSTILE}, drift=drift),),
         artefacts=artefacts,
         verify=changed(verify, gates=gates, gallery=frames, metric=HOSTILE),
         train=changed(facts.train, model=HOSTILE, figure=HOSTILE),
@@ -104,7 +109,17 @@ def test_the_page_is_well_formed_and_says_the_verdict_first(html):
 
 def test_every_section_is_there(html):
     keys = set(re.findall(r'<section id="([a-z]+)"', html))
-    assert keys >= {"artefacts", "gates", "accuracy", "latency", "learning", "gallery", "size", "provenance"}
+    assert keys >= {
+        "artefacts",
+        "gates",
+        "accuracy",
+        "latency",
+        "learning",
+        "gallery",
+        "size",
+        "quantization",
+        "provenance",
+    }
 
 
 def test_the_page_needs_nothing_from_outside(html):

@@ -38,13 +38,13 @@ def describe(
         if name not in joined.floats:
             continue
         if name not in joined.paired:
-            unmatched.append(node.name)
+            unmatched.append(node.name or name)
         precisions[name] = _precision(node, meter, precisions, left_in_float)
         partner = joined.layers.get(name)
         total, alone = meter.accumulated.get(name), meter.born.get(name)
         layers.append(
             LayerDrift(
-                name=node.name,
+                name=node.name or name,
                 op=node.op_type,
                 precision="moved" if node.op_type in MOVING else precisions[name],
                 snr_db=in_db(total) if total else None,

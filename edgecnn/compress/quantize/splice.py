@@ -220,7 +220,8 @@ def _copy(node: onnx.NodeProto, read: _Rename, prefix: str) -> onnx.NodeProto:
     """Return the node with other inputs, its results and its name under `prefix`."""
     copy = onnx.NodeProto()
     copy.CopyFrom(node)
-    copy.name = prefix + node.name
+    # Names of nodes must differ unless they are empty.
+    copy.name = prefix + node.name if node.name else ""
     copy.input[:] = [read(name) for name in node.input]
     copy.output[:] = [prefix + name if name else "" for name in node.output]
     for attribute in copy.attribute:

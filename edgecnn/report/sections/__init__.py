@@ -5,7 +5,17 @@ from typing import Final
 
 from edgecnn.report.blocks import Absent, Section
 from edgecnn.report.facts import ReportFacts
-from edgecnn.report.sections import accuracy, artefacts, gallery, gates, latency, learning, provenance, size
+from edgecnn.report.sections import (
+    accuracy,
+    artefacts,
+    gallery,
+    gates,
+    latency,
+    learning,
+    provenance,
+    quantization,
+    size,
+)
 
 SECTIONS: Final[tuple[Callable[[ReportFacts], Section | Absent], ...]] = (
     artefacts.build,
@@ -13,6 +23,7 @@ SECTIONS: Final[tuple[Callable[[ReportFacts], Section | Absent], ...]] = (
     accuracy.build,
     latency.build,
     gallery.build,
+    quantization.build,
     learning.build,
     size.build,
     provenance.build,
