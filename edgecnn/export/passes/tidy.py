@@ -15,30 +15,39 @@ from onnx_ir.passes.common import (
 )
 
 from edgecnn.core.errors import StageError
+from edgecnn.export.passes.base import digest
 
 
 class Tidy:
-    """onnx_ir's clean-up passes in one. The exporter's metadata goes too: it holds paths of the exporting machine."""
+    """onnx_ir's clean-up passes in one; `deduplicate` merges equal initializers.
+
+    The exporter's metadata goes too: it holds paths of the exporting machine.
+    """
 
     name = "tidy"
+
+    def __init__(self, *, deduplicate: bool = True) -> None:
+        self.deduplicate = deduplicate
 
     def requires(self, model: ir.Model) -> None:
         """Any model will do."""
 
     def call(self, model: ir.Model) -> bool:
-        """Run them all."""
+        """Run them all. Some of them change a node's trailing inputs and outputs and do not say so."""
+        before = digest(model)
         steps = Sequential(
             IdentityEliminationPass(),
             CommonSubexpressionEliminationPass(),
             RemoveUnusedNodesPass(),
             RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]
             RemoveUnusedOpsetsPass(),
-            DeduplicateInitializersPass(),
+            *([DeduplicateInitializersPass()] if self.deduplicate else []),
             ClearMetadataAndDocStringPass(),
             NameFixPass(),
             TopologicalSortPass(),
         )
-        return bool(steps(model).modified)
+        steps(model)
+        return digest(model) != before
 
     def ensures(self, model: ir.Model) -> None:
         """Every node is read by another or by the outside, and no metadata is left."""
