@@ -19,6 +19,7 @@ ENOUGH = 20
 REGRESSION_SHARE = 0.05
 SPREAD_STD = 4.0
 """A channel's spread in standard deviations: what holds 95 % of a normal distribution."""
+SUM_SLACK = 1e-2
 MOST_LABELS = 1024
 BOX = 4
 
@@ -58,13 +59,14 @@ class Seen:
     above: NDArray[np.int64] = field(init=False)
     positive: int = 0
     elements: int = 0
-    sums_to_one: bool = True
+    tail_gap: NDArray[np.float64] = field(init=False)
     labels: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         channels = 1 if self.axis is None else self.shape[self.axis]
         self.low, self.high = np.full(channels, np.inf), np.full(channels, -np.inf)
         self.total, self.square = np.zeros(channels), np.zeros(channels)
+        self.tail_gap = np.zeros(channels)
         self.winners = np.zeros(channels, np.int64)
         self.above = np.zeros((len(THRESHOLDS), channels), np.int64)
 
@@ -82,7 +84,13 @@ class Seen:
         self.above += np.array([(rows > threshold).sum(axis=1) for threshold in THRESHOLDS])
         self.positive += int((rows > 0).sum())
         self.elements += rows.shape[1]
-        self.sums_to_one = self.sums_to_one and bool(np.allclose(rows.sum(axis=0), 1, atol=1e-2))
+        tails = np.cumsum(rows[::-1], axis=0, dtype=np.float64)[::-1]
+        self.tail_gap = np.maximum(self.tail_gap, np.abs(tails - 1).max(axis=1))
+
+    def softmax_from(self) -> int | None:
+        """Return the channel from which on all channels sum to 1 everywhere, None if they do from none."""
+        found = np.flatnonzero(self.tail_gap[:-1] < SUM_SLACK)
+        return int(found[0]) if len(found) else None
 
     def spread(self) -> NDArray[np.float64]:
         """Return each channel's spread, in the output's own unit."""
@@ -120,7 +128,8 @@ def rule_of(seen: Seen) -> Rule:
     """Return how to judge an output whose reference values were `seen`.
 
     Whole numbers are compared as labels. Values that stay within [0, 1] are probabilities: what exceeds 0.5 is decided
-    (0.25 or 0.1 where hardly anything does), in a tensor that mixes them with others too. One vector a frame decides
+    (0.25 or 0.1 where hardly anything does), in a tensor that mixes them with others too; classes that share a sum of 1
+    beside an objectness count where that is decided, for elsewhere they mean nothing. One vector a frame decides
     for its greatest value, channels of a picture for the greatest at each place, a single channel for its sign. What
     decides nothing, such as boxes, agrees within 5 % of its channel's spread.
     """
@@ -128,7 +137,7 @@ def rule_of(seen: Seen) -> Rule:
         return _labels(seen)
     probability = (seen.low >= -1e-6) & (seen.high <= 1 + 1e-6) & (seen.high - seen.low > 1e-6)
     vector = len(seen.shape) <= 2
-    if vector and len(seen.low) > 1 and (seen.sums_to_one or not probability.any()):
+    if vector and len(seen.low) > 1 and (seen.softmax_from() == 0 or not probability.any()):
         return _top_1(seen)
     if probability.any() and (rule := _thresholded(seen, probability)) is not None:
         return rule
@@ -195,12 +204,20 @@ def _thresholded(seen: Seen, probability: NDArray[np.bool_]) -> Rule | None:
     if not enough:
         return None
     threshold, axis = THRESHOLDS[enough[0]], seen.axis
+    classes = seen.softmax_from()
+    gated = bool(classes) and bool(probability[:classes].any())
+
+    def decided(array: Array) -> NDArray[np.bool_]:
+        above = (by_channel(array, axis) > threshold) & probability[:, None]
+        if gated:
+            above[classes:] &= above[:classes].any(axis=0)
+        return np.asarray(above, np.bool_)
 
     def count(reference: Array, candidate: Array) -> Counts:
-        wanted, found = (by_channel(array, axis)[probability] > threshold for array in (reference, candidate))
-        return np.array([_dice(wanted, found)])
+        return np.array([_dice(decided(reference), decided(candidate))])
 
-    return Rule(f"F1 of probabilities above {threshold:g}", np.ones(1, bool), count)
+    text = f"F1 of probabilities above {threshold:g}" + (", classes where an object is" if gated else "")
+    return Rule(text, np.ones(1, bool), count)
 
 
 def _argmax(seen: Seen) -> Rule:

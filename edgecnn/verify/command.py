@@ -8,7 +8,7 @@ from edgecnn.core.bundle import Artefact, open_bundle
 from edgecnn.core.errors import DataError, InputError
 from edgecnn.core.evidence import Gate, Verdict
 from edgecnn.core.recipe import VerifySection
-from edgecnn.core.registry import resolve
+from edgecnn.core.registry import TASKS, resolve
 from edgecnn.runtime import load
 from edgecnn.verify.gates import gates
 from edgecnn.verify.parity import parity
@@ -23,7 +23,10 @@ def verify_bundle(bundle: Path, data: Path | None, form: str, max_drop: float, t
         DataError: the data set is missing or broken.
     """
     settings = VerifySection(max_drop=max_drop)
-    artefacts = _runnable(open_bundle(bundle).manifest.artefacts)
+    manifest = open_bundle(bundle).manifest
+    if data is not None and not TASKS[manifest.task].metric:
+        raise InputError(f"{bundle}: what its outputs mean is unknown, so labels can't judge them; leave out --data")
+    artefacts = _runnable(manifest.artefacts)
     if data is None:
         return gates([_parity_only(bundle, artefact, settings, threads) for artefact in artefacts], "", "", settings)
     if not data.is_dir():

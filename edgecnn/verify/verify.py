@@ -5,7 +5,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from edgecnn.core.bundle import Artefact
-from edgecnn.core.errors import DataError, InputError
+from edgecnn.core.errors import DataError
 from edgecnn.core.evidence import Verdict, VerifyResult
 from edgecnn.core.measure import Measurement
 from edgecnn.core.progress import bar
@@ -34,8 +34,6 @@ def verify(
             name: stack.enter_context(closing(load(bundle, artefact=name, threads=threads))) for name in artefacts
         }
         task = TASKS[next(iter(models.values())).bundle.manifest.task]
-        if not task.metric:
-            raise InputError("no labels are known for a network of unknown meaning; verify it without a data set")
         metric: Metric = resolve("metric", task.metric)()
         precisions = {name: model.artefact.precision for name, model in models.items()}
         reference = next((name for name in models if precisions[name] == "fp32"), artefacts[0])

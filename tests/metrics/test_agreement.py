@@ -89,6 +89,21 @@ def test_more_noise_agrees_less(kind):
     assert scores[3] < 90 or kind == "embedding"
 
 
+def test_classes_of_a_place_without_an_object_mean_nothing():
+    rng = np.random.default_rng(3)
+    objectness = sigmoid(rng.normal(-2, 2, (1, 1, 16, 16)))
+    boxes = rng.normal(0, 4, (1, 4, 16, 16))
+    wanted = np.concatenate([objectness, boxes, softmax(rng.normal(0, 4, (1, 9, 16, 16)), 1)], 1).astype(np.float32)
+    found = wanted.copy()
+    empty = np.broadcast_to(objectness <= 0.5, (1, 9, 16, 16))
+    found[:, 5:][empty] = wanted[:, 5:][:, ::-1][empty]
+    judge = AgreementJudge([{"y": wanted}])
+    assert judge.rules["y"].text.endswith("classes where an object is")
+    assert judge.score([{"y": found}]) == 100
+    found[:, 5:] = wanted[:, 5:][:, ::-1]
+    assert judge.score([{"y": found}]) < 90
+
+
 def test_dice_is_symmetric():
     for kind in ("probability map", "segmentation logits", "one-channel logits", "softmax map"):
         one, other = frames(KINDS[kind], seed=0), frames(KINDS[kind], seed=1)
