@@ -1,6 +1,7 @@
 """Calibration frames: what is read, in which order, what is kept apart, and what does not fit."""
 
 import zipfile
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -86,11 +87,10 @@ def test_arrays_that_do_not_fit(tmp_path, arrays, told):
 
 
 def test_files_that_are_no_arrays(tmp_path):
-    for name, data in (("empty.npz", b""), ("text.npz", b"hello"), ("cut.npz", None)):
+    whole = saved(tmp_path / "whole.npz", x=np.random.default_rng(0).normal(size=(50, 3, 4, 5)))
+    cut = Path(whole).read_bytes()[:2000]
+    for name, data in (("empty.npz", b""), ("text.npz", b"hello"), ("cut.npz", cut)):
         path = tmp_path / name
-        if data is None:
-            saved(path, x=np.random.default_rng(0).normal(size=(50, 3, 4, 5)))
-            data = path.read_bytes()[:2000]
         path.write_bytes(data)
         with pytest.raises(DataError, match=name):
             spool_arrays(str(path), (X,), 9, tmp_path / f"s{name}")
@@ -100,8 +100,8 @@ def test_files_that_are_no_arrays(tmp_path):
         spool_arrays(str(tmp_path / "odd.npz"), (X,), 9, tmp_path / "so")
     with pytest.raises(DataError, match="no such file"):
         spool_arrays(str(tmp_path / "none.npz"), (X,), 9, tmp_path / "sn")
+    path = saved(tmp_path / "n.npz", pose=np.zeros((3, 7)), x=np.zeros((4, 3, 4, 5)))
     with pytest.raises(DataError, match="differ in their number of frames"):
-        path = saved(tmp_path / "n.npz", pose=np.zeros((3, 7)), x=np.zeros((4, 3, 4, 5)))
         spool_arrays(path, (X, POSE), 9, tmp_path / "sm")
 
 
@@ -132,7 +132,7 @@ def test_sources_that_give_nothing(tmp_path):
     with pytest.raises(DataError, match="no such file"):
         spool_frames(str(tmp_path / "none"), mean_of, 4, tmp_path / "b")
     (tmp_path / "bad.png").write_bytes(b"no picture")
-    with pytest.raises(DataError, match="bad.png"):
+    with pytest.raises(DataError, match=r"bad\.png"):
         spool_frames(str(tmp_path / "bad.png"), mean_of, 4, tmp_path / "c")
 
 
