@@ -11,7 +11,7 @@ from edgecnn.compress.quantize.drift_tensors import ActivationDrift
 from edgecnn.compress.quantize.error import ErrorSum
 from edgecnn.compress.quantize.reach import Reach
 from edgecnn.compress.quantize.simulate import Array, Feeds, Simulator
-from edgecnn.compress.quantize.splice import ALONE, DQ, QUANTIZED, STAND_IN, Q, splice
+from edgecnn.compress.quantize.splice import DQ, QUANTIZED, Q, float_name, splice
 
 FETCH_BYTES = 384 << 20
 """Values held at once. A network with more is run again for the rest."""
@@ -61,7 +61,7 @@ class DriftMeter:
             self.activations[name].add(np.asarray(real, np.float32))
         if (there := found.get(self.joined.paired.get(name, ""))) is not None:
             self.accumulated[name].add(real, there)
-        if (alone := found.get(ALONE + name)) is not None:
+        if (alone := found.get(self.joined.alone.get(name, ""))) is not None:
             self.born[name].add(real, alone)
             if clean and self._reach is not None:
                 error = np.asarray(alone, np.float32) - np.asarray(real, np.float32)
@@ -92,7 +92,7 @@ class DriftMeter:
         """Yield, for each float value that is looked at, what is fetched together with it."""
         for name in dict.fromkeys([*self.accumulated, *self.born, *self.activations]):
             if name in self.joined.floats:
-                beside = [self.joined.paired.get(name, ""), ALONE + name if name in self.born else ""]
+                beside = [self.joined.paired.get(name, ""), self.joined.alone[name] if name in self.born else ""]
                 yield [name, *filter(None, beside)]
 
     def _chunks(self) -> Iterator[list[str]]:
@@ -124,6 +124,6 @@ def _activations(quantized: onnx.ModelProto) -> dict[str, ActivationDrift]:
         scale = numpy_helper.to_array(constants[node.input[1]])
         zero = numpy_helper.to_array(constants[node.input[2]]) if len(node.input) > 2 else np.zeros((), np.uint8)
         if scale.size == 1 and zero.dtype.kind in "iu":
-            name = source.get(node.input[0], node.output[0].removesuffix(STAND_IN))
+            name = float_name(source.get(node.input[0], node.output[0]))
             found[name] = ActivationDrift(float(scale.reshape(())), int(zero.reshape(())), zero.dtype)
     return found

@@ -6,6 +6,7 @@ Values are paired by name. What lies between two paired layers (Q, DQ, casts, no
 the layer that reads it: a tensor that is quantized, moved, and quantized again at the same scale was rounded once.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -16,8 +17,8 @@ from onnx import helper
 from edgecnn.core.errors import InputError
 
 QUANTIZED, ALONE = "quantized:", "alone:"
-STAND_IN = ".dequantized"
-"""What placement appends to the name of a value for its dequantized form."""
+STAND_IN, EXACT = ".dequantized", ".exact"
+"""What placement appends to a value's name: for its dequantized form, and for what a rounded output was before."""
 Q, DQ = "QuantizeLinear", "DequantizeLinear"
 FLOATS = frozenset({onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE})
 MOVING = frozenset(
@@ -49,7 +50,8 @@ class Splice:
         model: all three forms; its outputs are those of the float network.
         paired: for each float value that the quantized network computes too, its name in the joined graph.
         floats: names of the float network's results that are float.
-        layers: the quantized network's nodes with an error of their own, by their first result.
+        layers: the quantized network's nodes with an error of their own, by their first result's float name.
+        alone: for each of those results, the layer's own, in the joined graph.
         rounded: values of the quantized network that are read rounded, each with the names of the rounded activations
             in it; a weight has none.
         shapes: of the float network's values, as far as they are known; 0 for an unknown length.
@@ -59,6 +61,7 @@ class Splice:
     paired: dict[str, str]
     floats: frozenset[str]
     layers: dict[str, onnx.NodeProto]
+    alone: dict[str, str]
     rounded: dict[str, tuple[str, ...]]
     shapes: dict[str, tuple[int, ...]]
 
@@ -105,12 +108,19 @@ def splice(float_model: onnx.ModelProto, quantized: onnx.ModelProto) -> Splice:
     joined.ir_version = max(joined.ir_version, quantized.ir_version)
     shapes = {name: kind.shape for name, kind in pair.real.items()}
     floats = {name for name in pair.made if name not in pair.real or pair.real[name].kind in FLOATS}
-    return Splice(joined, dict(pair.paired()), frozenset(floats), dict(pair.layers()), pair.rounded(), shapes)
+    layers = {name: node for name, node, _ in pair.layers()}
+    alone = {name: value for name, _, value in pair.layers()}
+    return Splice(joined, dict(pair.paired()), frozenset(floats), layers, alone, pair.rounded(), shapes)
 
 
 def opset(model: onnx.ModelProto) -> int:
     """Return the version of ONNX's own operators that the model is written in."""
     return next((int(entry.version) for entry in model.opset_import if entry.domain in {"", "ai.onnx"}), 0)
+
+
+def float_name(name: str) -> str:
+    """Return the name in the float network of a value that placement put a name on."""
+    return name.removesuffix(EXACT).rpartition(STAND_IN)[0] or name.removesuffix(EXACT)
 
 
 class _Pair:
@@ -123,17 +133,13 @@ class _Pair:
         self.fixed = _fixed(quantized)
         self.inputs = {value.name for value in quantized.graph.input} - self.fixed
         self.outputs = {value.name for value in quantized.graph.output}
-        self.states = {
-            name
-            for node in self.nodes
-            if node.op_type not in MOVING | {Q, DQ} and all(self._fits(name) for name in node.output if name)
-            for name in node.output
-        }
+        self.states = dict(self._states())
         changed = sorted(name for name in self.states if name in self.coded and self._recast(name))
         self.casts = [
-            helper.make_node("Cast", [name], [f"{ALONE}{name}:cast"], to=self.coded[name].kind) for name in changed
+            helper.make_node("Cast", [self.states[name]], [f"{ALONE}{name}:cast"], to=self.coded[name].kind)
+            for name in changed
         ]
-        self._reads = dict.fromkeys(self.states) | {node.input[0]: node.output[0] for node in self.casts}
+        self._reads = self.states | {name: f"{ALONE}{name}:cast" for name in changed}
 
     def whole(self, name: str) -> str:
         """Return what a value of the quantized network is called in the joined graph."""
@@ -142,7 +148,7 @@ class _Pair:
     def alone(self, name: str) -> str:
         """Return what a layer on its own reads instead of `name`: the float network's value where there is one."""
         if name in self.states:
-            return self._reads[name] or name
+            return self._reads[name]
         return self.whole(name) if name in self.fixed or name in self.inputs or not name else ALONE + name
 
     def paired(self) -> Iterator[tuple[str, str]]:
@@ -154,12 +160,23 @@ class _Pair:
                     yield name, QUANTIZED + stand_in
                     break
 
-    def layers(self) -> Iterator[tuple[str, onnx.NodeProto]]:
-        """Yield the nodes whose error counts; one that only moves values has one where it gives an output."""
+    def layers(self) -> Iterator[tuple[str, onnx.NodeProto, str]]:
+        """Yield float name, node, and joined name of each result whose error counts.
+
+        An output has one even if its node only moves values; where it is rounded or cast at the end of the graph, it
+        is the result of the layer before that.
+        """
+        source = {name: node for node in self.nodes for name in node.output}
         for node in self.nodes:
             name = node.output[0]
-            if name in self.states or (name in self.outputs and node.op_type in MOVING and self._fits(name)):
-                yield name, node
+            if name in self.states:
+                yield self.states[name], node, ALONE + name
+            elif name in self.outputs and self._fits(name):
+                layer: onnx.NodeProto | None = node
+                while layer is not None and layer.op_type in {Q, DQ, "Cast"}:
+                    layer = source.get(layer.input[0])
+                if layer is not None and layer.output[0] not in self.states:
+                    yield name, layer, ALONE + name
 
     def rounded(self) -> dict[str, tuple[str, ...]]:
         """Return the values that are read rounded, each with the rounded tensors in it; weights have none."""
@@ -169,13 +186,29 @@ class _Pair:
             tensors: tuple[str, ...] | None = None
             if node.op_type == DQ:
                 stored = node.input[0]
-                tensor = source.get(stored, node.output[0].removesuffix(STAND_IN))
+                tensor = float_name(source.get(stored, node.output[0]))
                 tensors = () if node.output[0] in self.fixed else (tensor,)
             elif node.op_type != Q and node.output[0] not in self.states and set(node.input) & set(found):
                 tensors = tuple(dict.fromkeys(tensor for name in node.input for tensor in found.get(name, ())))
             if tensors is not None:
                 found.update(dict.fromkeys(node.output, tensors))
         return found
+
+    def _states(self) -> Iterator[tuple[str, str]]:
+        """Yield the layers' results with their float names.
+
+        An output that is rounded at the end of the graph, and that nothing else reads, is the layer's result only
+        after it was rounded.
+        """
+        reads = Counter(name for node in self.nodes for name in node.input)
+        stored = {node.input[0]: node.output[0] for node in self.nodes if node.op_type == Q}
+        for node in self.nodes:
+            if node.op_type in MOVING | {Q, DQ}:
+                continue
+            names = [name for name in node.output if name]
+            inside = [name.removesuffix(EXACT) if reads[stored.get(name, "")] > 1 else name for name in names]
+            if all(map(self._fits, inside)):
+                yield from zip(names, inside, strict=True)
 
     def _fits(self, name: str) -> bool:
         return name in self.made and name not in self.fixed and self._alike(name, name)
@@ -185,7 +218,8 @@ class _Pair:
         return real is None or coded is None or real.fits(coded)
 
     def _recast(self, name: str) -> bool:
-        return name in self.real and self.real[name].kind != self.coded[name].kind
+        real = self.real.get(self.states[name])
+        return real is not None and real.kind != self.coded[name].kind
 
 
 def _types(model: onnx.ModelProto) -> dict[str, _Type]:

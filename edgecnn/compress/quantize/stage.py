@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 import onnx
 
 from edgecnn.compress.quantize.check import violations
+from edgecnn.compress.quantize.drift import measure_drift
 from edgecnn.compress.quantize.observers import Feeds
 from edgecnn.compress.quantize.quantize import Settings, quantize
 from edgecnn.core import atomic, evidence
@@ -24,6 +25,7 @@ from edgecnn.runtime.preprocess import prepare
 
 RESULT = "quantize.json"
 PACKAGES = ("onnx", "onnx-ir", "onnxruntime")
+DRIFT_FRAMES = 8
 
 
 class QuantizeStage:
@@ -69,9 +71,18 @@ class QuantizeStage:
 def _quantize_for(target: str, section: QuantizeSection, source: Path, job: Job) -> QuantizedModel:
     scheme = resolve("scheme", TARGETS[target].scheme)
     settings = Settings(section.ranges, section.keep_float, job.recipe.bench.threads)
-    model, report = quantize(onnx.load(source), scheme, calibration(job, f"calibrate {target}"), settings)
+    original = onnx.load(source)
+    model, report = quantize(original, scheme, TrainingFrames(job, f"calibrate {target}"), settings)
     if found := violations(model, scheme):
         raise StageError(f"quantize: {target} breaks its scheme {scheme.name}: {'; '.join(found[:3])}")
+    drift = measure_drift(
+        original,
+        model,
+        TrainingFrames(job, limit=DRIFT_FRAMES),
+        frames=DRIFT_FRAMES,
+        threads=settings.threads,
+        left_in_float=report.left_in_float,
+    )
     file = f"{target}-int8.onnx"
     atomic.write_bytes(job.out / file, model.SerializeToString(deterministic=True))
     return QuantizedModel(
@@ -83,14 +94,34 @@ def _quantize_for(target: str, section: QuantizeSection, source: Path, job: Job)
         quantized=report.quantized,
         left_in_float=report.left_in_float,
         tensors=report.tensors,
+        drift=drift,
     )
 
 
-def calibration(job: Job, label: str) -> Iterator[Feeds]:
-    """Yield up to `data.calibration_frames` training frames, evenly spread, one at a time at network size."""
-    samples = list(read_split(job.inputs["data"], "train"))
-    count = min(job.recipe.data.calibration_frames, len(samples))
-    with bar(label, count) as shown:
-        for index in np.linspace(0, len(samples) - 1, count).astype(int):
-            yield {"image": prepare(read_image(samples[index].image), job.recipe.model.frame)[None]}
-            shown.advance()
+@final
+class TrainingFrames:
+    """Up to `data.calibration_frames` training frames, evenly spread; each pass reads them anew, one at a time."""
+
+    def __init__(self, job: Job, label: str = "", limit: int | None = None) -> None:
+        """Take the job's frames, at most `limit` of them; a `label` shows a progress bar during each pass."""
+        samples = list(read_split(job.inputs["data"], "train"))
+        count = min(limit or job.recipe.data.calibration_frames, job.recipe.data.calibration_frames, len(samples))
+        self._images = [samples[index].image for index in np.linspace(0, len(samples) - 1, count).astype(int)]
+        self._frame, self._label = job.recipe.model.frame, label
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self._images)
+
+    def __iter__(self) -> Iterator[Feeds]:
+        """Yield the frames at network size."""
+        if not self._label:
+            yield from map(self._feeds, self._images)
+            return
+        with bar(self._label, len(self)) as shown:
+            for image in self._images:
+                yield self._feeds(image)
+                shown.advance()
+
+    def _feeds(self, image: Path) -> Feeds:
+        return {"image": prepare(read_image(image), self._frame)[None]}
