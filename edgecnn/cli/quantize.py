@@ -100,6 +100,7 @@ def _quantize(model: Path, given: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_summary(outcome)))
         return
+    _show_drift(outcome)
     for artefact in outcome.artefacts:
         click.echo(_line(artefact, outcome))
     for note in outcome.notes:
@@ -190,6 +191,18 @@ def _line(artefact: "Artefact", outcome: Any) -> str:
     return f"{artefact.name:<24} {timed}{faster}; agreement {agreement.value:.2f} %{how}"
 
 
+def _show_drift(outcome: Any) -> None:
+    from rich.console import Console
+
+    from edgecnn.cli.drift_table import drift_table
+
+    console = Console()
+    for model in outcome.quantized:
+        if model.drift is not None:
+            console.print(f"{model.file.removesuffix('.onnx')}: ", end="", markup=False, highlight=False)
+            console.print(drift_table(model.drift))
+
+
 def _gain(artefact: "Artefact", outcome: Any) -> Any:
     return next(
         (
@@ -220,5 +233,6 @@ def _summary(outcome: Any) -> dict[str, Any]:
             }
             for artefact in outcome.artefacts
         ],
+        "quantized": msgspec.to_builtins(outcome.quantized),
         "notes": list(outcome.notes),
     }

@@ -21,7 +21,7 @@ from edgecnn.core import atomic, evidence
 from edgecnn.core.bundle import GOLDEN, MANIFEST, Artefact, DecodeSpec, Manifest, open_bundle, write_bundle
 from edgecnn.core.destination import Destination, destinations
 from edgecnn.core.errors import GateError, InputError, MissingExtraError
-from edgecnn.core.evidence import BenchResult, QuantizeResult, VerifyResult
+from edgecnn.core.evidence import BenchResult, QuantizedModel, QuantizeResult, VerifyResult
 from edgecnn.core.measure import Measurement
 from edgecnn.core.npz import npz_bytes
 from edgecnn.core.registry import Entry, import_entry
@@ -42,9 +42,17 @@ PACKAGES = ("numpy", "onnx", "onnx-ir", "onnxruntime")
 
 @dataclass(slots=True)
 class Made:
-    """What stands so far: variants and what they were compiled to, by artefact name, and what the user must know."""
+    """What stands so far.
+
+    Attributes:
+        variants: what the bundle will hold, by artefact name.
+        quantized: how each model was quantized, of those left out too.
+        compiled: what variants were compiled to, by artefact name.
+        notes: what the user must know.
+    """
 
     variants: dict[str, Variant] = field(default_factory=dict)
+    quantized: list[QuantizedModel] = field(default_factory=list)
     compiled: dict[str, tuple[Artefact, CompiledFiles]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -57,6 +65,7 @@ class Outcome:
     report: Path | None
     verified: VerifyResult
     benched: BenchResult
+    quantized: tuple[QuantizedModel, ...]
     artefacts: tuple[Artefact, ...]
     notes: tuple[str, ...]
 
@@ -98,7 +107,7 @@ def run(options: Options) -> Outcome:
             _publish(report, default_out(options.out))
         artefacts = open_bundle(options.out.resolve()).manifest.artefacts
     beside = default_out(options.out) if report is not None else None
-    return Outcome(options.out, beside, verified, benched, artefacts, tuple(made.notes))
+    return Outcome(options.out, beside, verified, benched, tuple(made.quantized), artefacts, tuple(made.notes))
 
 
 def _places(options: Options) -> list[Destination]:
@@ -119,6 +128,7 @@ def _check_out(options: Options) -> None:
 
 def _add(made: Made, variants: Sequence[Variant]) -> None:
     made.variants |= {variant.name: variant for variant in variants}
+    made.quantized += [variant.evidence for variant in variants if variant.evidence is not None]
 
 
 def _judged(
@@ -155,9 +165,10 @@ def _draft(source: Source, made: Made, work: Path) -> Path:
         artefact, compiled = made.compiled[variant.name]
         artefacts.append(artefact)
         files |= dict(zip(artefact.files, compiled.files, strict=True))
-    quantized = [variant.evidence for variant in made.variants.values() if variant.evidence is not None]
     versions = {name: version(name) for name in PACKAGES}
-    files[QUANTIZE] = _json(QuantizeResult(tuple(quantized), versions))
+    record = QuantizeResult(tuple(made.quantized), versions)
+    evidence.write(work / "quantize" / QUANTIZE, record)
+    files[QUANTIZE] = work / "quantize" / QUANTIZE
     manifest = Manifest(
         name=source.options.model.stem,
         task=TASK,
@@ -203,7 +214,7 @@ def _report(work: Path, notes: list[str]) -> Path | None:
     except MissingExtraError as error:
         notes.append(str(error))
         return None
-    write(work / "report", gather({name: (work / name).resolve() for name in ("verify", "bench", "seal")}))
+    write(work / "report", gather({name: (work / name).resolve() for name in ("quantize", "verify", "bench", "seal")}))
     return work / "report"
 
 
@@ -248,9 +259,7 @@ def _provenance(source: Source, made: Made, versions: dict[str, str]) -> dict[st
         "pre-processing": _normalisation(source),
         "versions": dict(sorted({key: v for one in [*compiled, versions] for key, v in one.items()}.items())),
         "schemes": {
-            variant.name: {"name": variant.evidence.scheme, "ranges": variant.evidence.ranges}
-            for variant in made.variants.values()
-            if variant.evidence is not None
+            Path(record.file).stem: {"name": record.scheme, "ranges": record.ranges} for record in made.quantized
         },
     }
 
@@ -260,10 +269,6 @@ def _normalisation(source: Source) -> dict[str, Any]:
         return {"baked": False}
     ask = source.options.normalisation
     return {"baked": True, "scale": ask.scale, "mean": list(ask.mean), "std": list(ask.std), "color": ask.color}
-
-
-def _json(value: msgspec.Struct) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(value), indent=1)
 
 
 class _Steps:

@@ -1,20 +1,19 @@
 """The variants of a model that a run makes: in float for each engine, and compressed for each destination."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgecnn.compress.quantize.check import violations
-from edgecnn.compress.quantize.quantize import Settings, quantize
+from edgecnn.compress.quantize.drift import measure_drift
+from edgecnn.compress.quantize.quantize import Quantizer, Settings
 from edgecnn.core import atomic
 from edgecnn.core.bundle import Precision
 from edgecnn.core.destination import Destination
 from edgecnn.core.errors import InputError, StageError
 from edgecnn.core.evidence import QuantizedModel
-from edgecnn.core.progress import bar
 from edgecnn.core.registry import TARGETS, resolve
-from edgecnn.data.spool import Feeds, Spool
 from edgecnn.quantize_onnx.source import REFERENCE, Source
 
 HALVED = frozenset({"openvino"})
@@ -71,11 +70,11 @@ def quantized_variant(source: Source, place: Destination, work: Path) -> Variant
         StageError: the result breaks a rule of its scheme.
     """
     scheme = resolve("scheme", place.scheme)
-    model, evidence = _quantized(source, place, scheme)
-    if found := violations(model, scheme):
-        raise StageError(f"{place.name}: the quantized model breaks its scheme {scheme.name}: {'; '.join(found[:3])}")
     precision: Precision = "mixed" if source.options.precision == "mixed" else "int8"
     name = f"{place.name}-{precision}"
+    model, evidence = _quantized(source, place, scheme, name)
+    if found := violations(model, scheme):
+        raise StageError(f"{place.name}: the quantized model breaks its scheme {scheme.name}: {'; '.join(found[:3])}")
     file = work / f"{name}.onnx"
     _write(file, model)
     notes = () if place.target else (f"verified by simulation in ONNX Runtime, not run in {place.engine}",)
@@ -84,31 +83,34 @@ def quantized_variant(source: Source, place: Destination, work: Path) -> Variant
     )
 
 
-def _quantized(source: Source, place: Destination, scheme: Any) -> tuple[Any, QuantizedModel]:
+def _quantized(source: Source, place: Destination, scheme: Any, name: str) -> tuple[Any, QuantizedModel]:
+    """Return the quantized model and how it was made, with where its error is born on the frames held back."""
     options = source.options
     settings = Settings(options.ranges, options.keep_float, options.threads)
     try:
-        model, report = quantize(source.model(scheme.min_opset), scheme, _shown(source.fit, place.name), settings)
+        quantizer = Quantizer(source.model(scheme.min_opset), scheme, source.fit, settings)
+        model, report = quantizer.finish(quantizer.fitted())
     except InputError as error:
         raise InputError(f"{options.model}: {error}") from error
     evidence = QuantizedModel(
         target=place.name,
-        file=f"{place.name}.onnx",
+        file=f"{name}.onnx",
         scheme=scheme.name,
         ranges=options.ranges,
         frames=report.frames,
         quantized=report.quantized,
         left_in_float=report.left_in_float,
         tensors=report.tensors,
+        # Against the float form that was quantized: equalization scales tensors inside without changing the outputs.
+        drift=measure_drift(
+            quantizer.bench.model,
+            model,
+            source.held,
+            threads=options.threads,
+            left_in_float=report.left_in_float,
+        ),
     )
     return model, evidence
-
-
-def _shown(frames: Spool, label: str) -> Iterator[Feeds]:
-    with bar(f"calibrate {label}", len(frames)) as shown:
-        for feeds in frames:
-            yield feeds
-            shown.advance()
 
 
 def _write(path: Path, model: Any) -> None:
