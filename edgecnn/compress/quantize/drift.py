@@ -39,7 +39,8 @@ def measure_drift(
     the quantized model has in no comparable form is listed and left out. Memory does not grow with the calibration.
 
     Args:
-        float_model: the float network that was quantized, shapes static, at the same opset as `quantized`.
+        float_model: the float network that was quantized, shapes static, at the same opset as `quantized`; where
+            channels were equalized before, the equalized form, whose values inside are the ones that were rounded.
         quantized: its QDQ form.
         calibration: the inputs by name, one frame each.
         frames: how many of them are compared, evenly spread.

@@ -11,7 +11,7 @@ import onnx
 from edgecnn.compress.quantize.check import violations
 from edgecnn.compress.quantize.drift import measure_drift
 from edgecnn.compress.quantize.observers import Feeds
-from edgecnn.compress.quantize.quantize import Settings, quantize
+from edgecnn.compress.quantize.quantize import Quantizer, Settings
 from edgecnn.core import atomic, evidence
 from edgecnn.core.errors import StageError
 from edgecnn.core.evidence import ExportResult, QuantizedModel, QuantizeResult
@@ -71,12 +71,13 @@ class QuantizeStage:
 def _quantize_for(target: str, section: QuantizeSection, source: Path, job: Job) -> QuantizedModel:
     scheme = resolve("scheme", TARGETS[target].scheme)
     settings = Settings(section.ranges, section.keep_float, job.recipe.bench.threads)
-    original = onnx.load(source)
-    model, report = quantize(original, scheme, TrainingFrames(job, f"calibrate {target}"), settings)
+    quantizer = Quantizer(onnx.load(source), scheme, TrainingFrames(job, f"calibrate {target}"), settings)
+    model, report = quantizer.finish(quantizer.fitted())
     if found := violations(model, scheme):
         raise StageError(f"quantize: {target} breaks its scheme {scheme.name}: {'; '.join(found[:3])}")
     drift = measure_drift(
-        original,
+        # The float form that was quantized: equalization scales values inside, and names alone would not tell.
+        quantizer.bench.model,
         model,
         TrainingFrames(job, limit=DRIFT_FRAMES),
         frames=DRIFT_FRAMES,
