@@ -100,7 +100,12 @@ def _result(outcome: "Outcome", subjects: list["Subject"], side: str, out: Path 
 def _subjects(path: Path, artefacts: tuple[str, ...], prefix: str) -> list["Subject"]:
     from edgecnn.bench.session import Subject
     from edgecnn.core.bundle import open_bundle
+    from edgecnn.core.registry import known
 
     bundle = open_bundle(path)
-    names = artefacts or tuple(artefact.name for artefact in bundle.manifest.artefacts)
+    engines = known("engine")
+    others = [artefact.name for artefact in bundle.manifest.artefacts if artefact.engine not in engines]
+    if others and not artefacts:
+        click.echo(f"left out, edgecnn does not run their engines: {', '.join(others)}", err=True)
+    names = artefacts or tuple(one.name for one in bundle.manifest.artefacts if one.name not in others)
     return [Subject(prefix + bundle.artefact(name).name, path, name) for name in names]
