@@ -74,8 +74,21 @@ FORMATS: dict[str, Entry] = {"tusimple": Entry("edgecnn.data.formats.tusimple:re
 MODELS: dict[str, Entry] = {"lane_rows": Entry("edgecnn.models.lane_rows:build", "train")}
 LOSSES: dict[str, Entry] = {"lane_rows": Entry("edgecnn.train.losses.lane_rows:loss", "train")}
 SCHEMES: dict[str, Entry] = {
-    "openvino_cpu": Entry("edgecnn.compress.quantize.schemes.openvino_cpu:SCHEME", "quantize"),
-    "onnxruntime_x86": Entry("edgecnn.compress.quantize.schemes.onnxruntime_x86:SCHEME", "quantize"),
+    name: Entry(f"edgecnn.compress.quantize.schemes.{name}:SCHEME", "quantize")
+    for name in (
+        "openvino_cpu",
+        "openvino_gpu",
+        "openvino_npu",
+        "onnxruntime_x86",
+        "onnxruntime_avx2",
+        "onnxruntime_arm",
+        "xnnpack",
+        "tensorrt_8",
+        "tensorrt_10",
+        "tensorrt_11",
+        "qnn",
+        "ncnn",
+    )
 }
 
 GROUPS = {

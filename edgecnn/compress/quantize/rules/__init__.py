@@ -1,0 +1,1 @@
+"""Rules of a quantized graph, each group in a file: generators of one sentence for each rule that is broken."""

@@ -1,0 +1,47 @@
+"""Rules of rounded activations: format, one scale in all, and one scale for all who read a tensor."""
+
+from collections.abc import Iterator
+
+import onnx_ir as ir
+
+from edgecnn.compress.quantize.graph import values
+from edgecnn.compress.quantize.rules.reading import DQ, Q, call, is_activation, of_type, quantizers, rounding
+from edgecnn.compress.quantize.scheme import Format, Scheme
+
+
+def activations(model: ir.Model, scheme: Scheme) -> Iterator[str]:
+    """Check each DQ of an activation against the scheme's formats."""
+    for node in of_type(model.graph, DQ):
+        found = rounding(node)
+        if not is_activation(node) or found.scale is None or found.zero is None:
+            continue
+        if not found.single:
+            yield f"{call(node)}: an activation needs one scale in all, and it has {found.scale.size}"
+            continue
+        formats = {scheme.activation, scheme.nonnegative}
+        zero = int(found.zero.reshape(-1)[0])
+        as_stored = scheme.pixels_as_stored and found.dtype == "uint8" and _is_given(node)
+        # A format for numbers of one sign alone has its zero at the end.
+        signed = found.fits(scheme.activation)
+        if not as_stored and not signed and not (found.fits(scheme.nonnegative) and zero == scheme.nonnegative.low):
+            wanted = " or ".join(sorted({name(form) for form in formats}))
+            yield f"{call(node)}: zero point {zero} ({found.dtype}) is in no activation format of the scheme: {wanted}"
+
+
+def one_rounding(model: ir.Model, scheme: Scheme) -> Iterator[str]:
+    """Check that no tensor is rounded twice at different scales."""
+    for value in values(model):
+        keys = {rounding(node).key() for node in quantizers(value)}
+        if len(keys - {None}) > 1:
+            yield f"'{value.name}': it is quantized at {len(keys)} scales; {scheme.name} keeps one for all readers"
+
+
+def name(form: Format) -> str:
+    """Return a format in words."""
+    return f"{'symmetric ' if form.symmetric else ''}{form.dtype}"
+
+
+def _is_given(node: ir.Node) -> bool:
+    """Whether a DQ reads uint8 that no Q made: pixels."""
+    source = node.inputs[0].producer() if node.inputs[0] is not None else None
+    return source is None or source.op_type != Q
