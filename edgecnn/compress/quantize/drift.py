@@ -30,6 +30,7 @@ def measure_drift(
     frames: int = 8,
     threads: int = 2,
     probes: int = 2,
+    seconds: float = 20.0,
     left_in_float: Mapping[str, str] | None = None,
     layer_ms: Mapping[str, float] | None = None,
 ) -> Drift:
@@ -46,6 +47,7 @@ def measure_drift(
         frames: how many of them are compared, evenly spread.
         threads: threads of ONNX Runtime.
         probes: on how many of the frames each layer's error is followed to the outputs; with 0 shares are predicted.
+        seconds: about the most that this may take: a network too slow for it gets fewer probes, or none.
         left_in_float: why nodes stay in float, by node name.
         layer_ms: what nodes take on the target, by node name, in ms.
 
@@ -57,7 +59,7 @@ def measure_drift(
     sampled = list(Subset(calibration, frames))
     if not sampled:
         raise DataError("the drift report needs at least one calibration frame")
-    meter = DriftMeter(float_model, quantized, threads, probes)
+    meter = DriftMeter(float_model, quantized, threads, probes, seconds)
     with bar("drift", len(sampled)) as shown:
         for feeds in sampled:
             meter.add(feeds)

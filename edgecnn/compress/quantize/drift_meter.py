@@ -1,6 +1,7 @@
 """Runs the float network, the quantized one and its layers alone side by side, and sums up their errors."""
 
 import math
+import time
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -20,9 +21,15 @@ MOST_NOISE = 1e12
 
 
 class DriftMeter:
-    """Sums of errors over frames; on the first `probes` of them each layer's error is followed to the outputs."""
+    """Sums of errors over frames; on the first `probes` of them each layer's error is followed to the outputs.
 
-    def __init__(self, float_model: onnx.ModelProto, quantized: onnx.ModelProto, threads: int, probes: int) -> None:
+    There are fewer of those where following would take longer than `seconds`.
+    """
+
+    def __init__(
+        self, float_model: onnx.ModelProto, quantized: onnx.ModelProto, threads: int, probes: int, seconds: float
+    ) -> None:
+        self._seconds = seconds
         self.joined = splice(float_model, quantized)
         self.outputs = [value.name for value in float_model.graph.output]
         floats = self.joined.floats
@@ -43,6 +50,8 @@ class DriftMeter:
 
     def add(self, feeds: Feeds) -> None:
         """Count one frame."""
+        if not self._frames:
+            self._probes = min(self._probes, self._affordable(feeds))
         clean = self._reach.clean(feeds) if self._reach is not None and self._frames < self._probes else []
         self._frames += 1
         for name, part in self.activations.items():
@@ -54,6 +63,15 @@ class DriftMeter:
             for name in chunk:
                 if name in self.joined.floats:
                     self._count(name, found, feeds, clean)
+
+    def _affordable(self, feeds: Feeds) -> int:
+        """Return on how many frames all errors can be followed in the time allowed."""
+        if self._reach is None:
+            return 0
+        self._reach.clean(feeds)
+        started = time.monotonic()
+        self._reach.clean(feeds)
+        return int(self._seconds / max((time.monotonic() - started) * len(self.born), 1e-9))
 
     def _count(self, name: str, found: Mapping[str, Array], feeds: Feeds, clean: list[Array]) -> None:
         real = found[name]

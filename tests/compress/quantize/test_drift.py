@@ -124,6 +124,11 @@ def test_without_probes_shares_are_predicted(pair):
     assert sum(layer.share for layer in drift.layers) == pytest.approx(1)
 
 
+def test_where_following_takes_too_long_shares_are_predicted(pair):
+    drift = measure_drift(*pair[:2], Frames(), frames=2, threads=1, seconds=1e-9)
+    assert drift.shares == "predicted"
+
+
 def test_a_float_network_against_itself_has_no_error():
     model = small_net(2)
     drift = measure_drift(model, model, Frames(), frames=2, threads=1)
