@@ -159,7 +159,7 @@ def test_an_interrupted_or_failed_run_leaves_nothing(place, monkeypatch, error):
 
     monkeypatch.setattr(quantize_run, "_timed", stop)
     out = place / f"gone-{error.__name__}" / "bundle"
-    ends = pytest.raises(ValueError, match="^$") if error is ValueError else contextlib.nullcontext()
+    ends = pytest.raises(ValueError, match=r"^$") if error is ValueError else contextlib.nullcontext()
     with ends:
         assert asked(place, "net.onnx", "x.npz", out, "--target", "onnxruntime") == 130
     assert list(out.parent.iterdir()) == []
