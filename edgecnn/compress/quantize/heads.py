@@ -1,10 +1,9 @@
 """Heads that stay in float: an engine that writes INT8 alone would round an output of the graph for little gain."""
 
-import math
-
 import onnx_ir as ir
 
 from edgecnn.compress.quantize.graph import reaches_output
+from edgecnn.compress.quantize.macs import macs
 from edgecnn.compress.quantize.roles import after_fusion, role
 from edgecnn.compress.quantize.scheme import Scheme
 
@@ -17,7 +16,7 @@ def light_heads(model: ir.Model, scheme: Scheme) -> set[str]:
 
     One that only activation functions and commuting nodes part from an output gives it too.
     """
-    weighted = {node: work(node) for node in model.graph if role(node, scheme) == "weighted"}
+    weighted = {node: _work(node) for node in model.graph if role(node, scheme) == "weighted"}
     budget = LIGHT * sum(weighted.values())
     return {
         str(node.name)
@@ -28,18 +27,7 @@ def light_heads(model: ir.Model, scheme: Scheme) -> set[str]:
     }
 
 
-def work(node: ir.Node) -> float:
-    """Return the multiplications of a node with constant weights, 0 where a shape is unknown."""
-    taken, weights, given = _shape(node.inputs[0]), _shape(node.inputs[1]), _shape(node.outputs[0])
-    if not (taken and weights and given):
-        return 0.0
-    if node.op_type == "Conv":
-        return float(math.prod(weights[1:]) * math.prod(given))
-    if node.op_type == "ConvTranspose":
-        return float(math.prod(weights[1:]) * math.prod(taken))
-    return float(taken[-1] * math.prod(given))
-
-
-def _shape(value: ir.Value | None) -> tuple[int, ...]:
-    shape = value.shape if value is not None else None
-    return tuple(int(length) for length in shape.numpy()) if shape is not None and shape.is_static() else ()
+def _work(node: ir.Node) -> int:
+    known = (value for value in (*node.inputs, *node.outputs) if value is not None and value.shape is not None)
+    shapes = {str(value.name): value.shape.numpy() for value in known if value.shape and value.shape.is_static()}
+    return macs(ir.to_proto(node), shapes)

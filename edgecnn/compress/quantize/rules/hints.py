@@ -86,7 +86,7 @@ def heard_twice(model: ir.Model, scheme: Scheme) -> Iterator[str]:
     if scheme.quantized_outputs:
         return
     for node in model.graph:
-        if role(node, scheme) != "weighted":
+        if weights_of(node)[0] is None:
             continue
         for quantizer in quantizers(after_fusion(node.outputs[0], scheme)):
             readers = [use.node for out in quantizer.outputs[0].uses() for use in out.node.outputs[0].uses()]
@@ -98,7 +98,7 @@ def _is_float(node: ir.Node, scheme: Scheme) -> bool:
     if node.op_type in {Q, DQ}:
         return False
     part = role(node, scheme)
-    return part == "other" or (part == "weighted" and weights_of(node)[0] is None)
+    return weights_of(node)[0] is None and part in {"other", "weighted"}
 
 
 def _is_bare_convolution(value: ir.Value | None) -> bool:

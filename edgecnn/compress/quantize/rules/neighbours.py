@@ -15,13 +15,9 @@ def rounded_results(model: ir.Model, scheme: Scheme) -> Iterator[str]:
     if not scheme.quantized_outputs:
         return
     for node in model.graph:
-        part = role(node, scheme)
-        weighted = part == "weighted" and weights_of(node)[0] is not None
-        joined = part == "joining" and any(_is_rounded(value) for _, value in operands(node))
-        if (weighted or joined) and not _gives_int8(node, scheme):
+        weighted = node.op_type in scheme.channel_axis and weights_of(node)[0] is not None
+        if weighted and not _gives_int8(node, scheme):
             yield f"{call(node)}: its output is not quantized, and so it runs in float; put Q and DQ behind it"
-        if joined and not all(_is_rounded(value) for _, value in operands(node)):
-            yield f"{call(node)}: only some of its inputs are quantized; quantize all or none"
 
 
 def rounded_ends(model: ir.Model, scheme: Scheme) -> Iterator[str]:
@@ -34,15 +30,18 @@ def rounded_ends(model: ir.Model, scheme: Scheme) -> Iterator[str]:
 
 
 def shared_scales(model: ir.Model, scheme: Scheme) -> Iterator[str]:
-    """Check that what only moves values has one scale on all sides."""
+    """Check that what only moves values has one scale on all sides; Concat may also round anew what it has joined."""
     for node in model.graph:
         if role(node, scheme) != "commuting":
+            continue
+        behind = [reader for value in node.outputs for reader in quantizers(value)]
+        if node.op_type == "Concat" and behind:
             continue
         beside = [
             found for _, value in moved(node) if (found := dequantizer(value)) is not None and is_activation(found)
         ]
-        if beside and scheme.quantized_outputs:
-            beside += [reader for value in node.outputs for reader in quantizers(value)]
+        if scheme.quantized_outputs:
+            beside = beside + behind if beside and behind else []
         keys = {rounding(one).key() for one in beside} - {None}
         if len(keys) > 1:
             yield f"{call(node)}: its inputs and outputs must share one scale, and they have {len(keys)}"
