@@ -2,17 +2,18 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from edgecnn.compress.quantize.drift_tensors import ActivationDrift
+from edgecnn.compress.quantize.drift_tensors import ActivationDrift, sampled
 from edgecnn.compress.quantize.error import ErrorSum
 from edgecnn.compress.quantize.reach import Reach
 from edgecnn.compress.quantize.simulate import Array, Feeds, Simulator
 from edgecnn.compress.quantize.splice import DQ, QUANTIZED, Q, float_name, splice
+from edgecnn.compress.quantize.submodel import restrict
 
 FETCH_BYTES = 384 << 20
 """Values held at once. A network with more is run again for the rest."""
@@ -40,29 +41,37 @@ class DriftMeter:
         known = floats | {value.name for value in float_model.graph.input}
         self.activations = {name: one for name, one in _activations(quantized).items() if name in known}
         self._reached = dict.fromkeys(self.born, 0.0)
-        self._frames = 0
         self._probes = probes if floats.intersection(self.outputs) else 0
         self._weights = [node.input[1] for node in self.joined.layers.values() if self._has_rounded_weights(node)]
-        names = [name for part in self._parts() for name in part]
-        names += [QUANTIZED + name for name in self._weights]
-        self._simulator = Simulator(self.joined.model, list(dict.fromkeys(names)), threads)
+        self._groups = list(self._grouped())
+        self._threads = threads
         self._reach = Reach(float_model, self.born, threads) if self._probes else None
 
-    def add(self, feeds: Feeds) -> None:
-        """Count one frame."""
-        if not self._frames:
-            self._probes = min(self._probes, self._affordable(feeds))
-        clean = self._reach.clean(feeds) if self._reach is not None and self._frames < self._probes else []
-        self._frames += 1
-        for name, part in self.activations.items():
-            if name in feeds:
-                part.add(np.asarray(feeds[name], np.float32))
-        for chunk in self._chunks():
-            arrays = self._simulator.run(feeds, chunk)
-            found = dict(zip(chunk, arrays, strict=True))
-            for name in chunk:
-                if name in self.joined.floats:
-                    self._count(name, found, feeds, clean)
+    def count(self, frames: Sequence[Feeds], advance: Callable[[], None] = lambda: None) -> None:
+        """Count `frames`, which are gone through once for every group of values that is fetched together.
+
+        `advance` is called `len(frames) * groups` times on the way.
+        """
+        self._probes = min(self._probes, len(frames), self._affordable(frames[0]))
+        clean = [self._reach.clean(feeds) for feeds in frames[: self._probes]] if self._reach is not None else []
+        for feeds in frames:
+            for name in self.activations.keys() & feeds.keys():
+                self.activations[name].add(np.asarray(feeds[name], np.float32))
+        for group in self._groups:
+            # A session for each: ONNX Runtime keeps every value that is an output of its graph, fetched or not.
+            simulator = Simulator(restrict(self.joined.model, group), group, self._threads)
+            for index, feeds in enumerate(frames):
+                found = dict(zip(group, simulator.run(feeds), strict=True))
+                for name in self.joined.floats.intersection(group):
+                    self._count(name, found)
+                    if index < self._probes and name in self.born:
+                        self._follow(name, found, feeds, clean[index])
+                advance()
+
+    @property
+    def groups(self) -> int:
+        """How many groups of values there are."""
+        return len(self._groups)
 
     def _affordable(self, feeds: Feeds) -> int:
         """Return on how many frames all errors can be followed in the time allowed."""
@@ -73,23 +82,24 @@ class DriftMeter:
         self._reach.clean(feeds)
         return int(self._seconds / max((time.monotonic() - started) * len(self.born), 1e-9))
 
-    def _count(self, name: str, found: Mapping[str, Array], feeds: Feeds, clean: list[Array]) -> None:
+    def _count(self, name: str, found: Mapping[str, Array]) -> None:
         real = found[name]
         if name in self.activations:
             self.activations[name].add(np.asarray(real, np.float32))
         if (there := found.get(self.joined.paired.get(name, ""))) is not None:
-            self.accumulated[name].add(real, there)
+            self.accumulated[name].add(sampled(real), sampled(there))
         if (alone := found.get(self.joined.alone.get(name, ""))) is not None:
-            self.born[name].add(real, alone)
-            if clean and self._reach is not None:
-                error = np.asarray(alone, np.float32) - np.asarray(real, np.float32)
-                self._reached[name] += _bounded(self._reach.noise(feeds, clean, {name: error}))
+            self.born[name].add(sampled(real), sampled(alone))
+
+    def _follow(self, name: str, found: Mapping[str, Array], feeds: Feeds, clean: Sequence[Array]) -> None:
+        assert self._reach is not None  # noqa: S101 - `count` follows no error without it
+        error = np.asarray(found[self.joined.alone[name]], np.float32) - np.asarray(found[name], np.float32)
+        self._reached[name] += _bounded(self._reach.noise(feeds, clean, {name: error}))
 
     def shares(self) -> tuple[float | None, dict[str, float]]:
         """Return the noise that reaches the outputs in all (None: not measured) and each layer's share of it."""
-        followed = min(self._probes, self._frames)
-        measured = followed > 0
-        noise = {name: reached / max(followed, 1) for name, reached in self._reached.items()}
+        measured = self._probes > 0
+        noise = {name: reached / max(self._probes, 1) for name, reached in self._reached.items()}
         if not measured:
             noise = {name: _bounded(total.relative**2) for name, total in self.born.items()}
         whole = sum(noise.values())
@@ -97,8 +107,11 @@ class DriftMeter:
 
     def weights(self, feeds: Feeds) -> dict[str, Array]:
         """Return the rounded weights by name in the quantized network."""
-        arrays = self._simulator.run(feeds, [QUANTIZED + name for name in self._weights]) if self._weights else []
-        return dict(zip(self._weights, arrays, strict=True))
+        names = [QUANTIZED + name for name in dict.fromkeys(self._weights)]
+        if not names:
+            return {}
+        arrays = Simulator(restrict(self.joined.model, names), names, self._threads).run(feeds)
+        return {name.removeprefix(QUANTIZED): array for name, array in zip(names, arrays, strict=True)}
 
     def _rounds(self, node: onnx.NodeProto) -> bool:
         return any(name in self.joined.rounded for name in node.input)
@@ -113,18 +126,18 @@ class DriftMeter:
                 beside = [self.joined.paired.get(name, ""), self.joined.alone[name] if name in self.born else ""]
                 yield [name, *filter(None, beside)]
 
-    def _chunks(self) -> Iterator[list[str]]:
-        chunk: list[str] = []
+    def _grouped(self) -> Iterator[list[str]]:
+        group: list[str] = []
         held = 0
         for part in self._parts():
             size = 4 * len(part) * math.prod(max(length, 1) for length in self.joined.shapes.get(part[0], ()))
-            if chunk and held + size > FETCH_BYTES:
-                yield chunk
-                chunk, held = [], 0
-            chunk += part
+            if group and held + size > FETCH_BYTES:
+                yield group
+                group, held = [], 0
+            group += part
             held += size
-        if chunk:
-            yield chunk
+        if group:
+            yield group
 
 
 def _bounded(noise: float) -> float:

@@ -18,6 +18,8 @@ Channels that are zero throughout don't count.
 """
 MAX_OUTLIERS = 8
 DEAD = 1e-6
+SAMPLE = 1 << 18
+"""Values of a tensor and frame that SNR and clipping are taken over. Least and greatest value are those of all."""
 
 
 def in_db(total: ErrorSum) -> float:
@@ -25,6 +27,18 @@ def in_db(total: ErrorSum) -> float:
     if not math.isfinite(total.noise + total.signal):
         return -LIMIT_DB
     return float(np.clip(total.snr_db, -LIMIT_DB, LIMIT_DB))
+
+
+def sampled(values: NDArray[Any]) -> NDArray[Any]:
+    """Return all values in one row, or every k-th of a large tensor.
+
+    k shares no factor with the length of a line, so that all columns of a feature map have their turn.
+    """
+    flat = values.reshape(-1)
+    step = flat.size // SAMPLE
+    while step > 1 and math.gcd(step, values.shape[-1]) > 1:
+        step += 1
+    return flat[:: max(step, 1)]
 
 
 class ActivationDrift:
@@ -43,11 +57,11 @@ class ActivationDrift:
         """Count the float network's values of one frame; axis 1 holds the channels, if there are two axes or more."""
         if not values.size:
             return
-        stored = np.clip(np.round(values / self._step) * self._step, self._low, self._high)
-        self._error.add(values, stored)
-        beyond = (values < self._low - self._step / 2) | (values > self._high + self._step / 2)
+        some = sampled(values)
+        self._error.add(some, np.clip(np.round(some / self._step) * self._step, self._low, self._high))
+        beyond = (some < self._low - self._step / 2) | (some > self._high + self._step / 2)
         self._clipped += int(np.count_nonzero(beyond))
-        self._count += values.size
+        self._count += some.size
         rows = np.moveaxis(values, 1, 0).reshape(values.shape[1], -1) if values.ndim > 1 else values.reshape(1, -1)
         self._least = np.minimum(self._least, rows.min(axis=1))
         self._most = np.maximum(self._most, rows.max(axis=1))

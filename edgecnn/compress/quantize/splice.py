@@ -129,7 +129,7 @@ class _Pair:
     def __init__(self, float_model: onnx.ModelProto, quantized: onnx.ModelProto) -> None:
         self.real, self.coded = _types(float_model), _types(quantized)
         self.nodes = list(quantized.graph.node)
-        self.made = {name for node in float_model.graph.node for name in node.output if name}
+        self.made = dict.fromkeys(name for node in float_model.graph.node for name in node.output if name)
         self.fixed = _fixed(quantized)
         self.inputs = {value.name for value in quantized.graph.input} - self.fixed
         self.outputs = {value.name for value in quantized.graph.output}
