@@ -2,7 +2,7 @@
 
 import onnx_ir as ir
 
-from edgecnn.core.errors import StageError
+from edgecnn.core.errors import InputError, StageError
 from edgecnn.export.passes.affine import (
     Affine,
     Layer,
@@ -26,7 +26,7 @@ class FoldAffineAfter:
         """No batch norm may still be in training mode."""
         for node in nodes(model, "BatchNormalization"):
             if node.attributes.get_int("training_mode", 0):
-                raise StageError(f"batch norm '{node.name}' is in training mode; call model.eval() before export")
+                raise InputError(f"batch norm '{node.name}' is in training mode; call model.eval() before export")
 
     def call(self, model: ir.Model) -> bool:
         """Fold in topological order, so that a chain goes in link by link."""

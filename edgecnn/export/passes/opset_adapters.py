@@ -86,7 +86,7 @@ def _batch_norm_14(_: ir.Model, node: ir.Node) -> None:
     node.resize_outputs(1)
 
 
-def _resize_11(model: ir.Model, node: ir.Node) -> None:
+def _resize_11(_: ir.Model, node: ir.Node) -> None:
     """Resize-10 and Upsample stretch from the corner; nearest takes the pixel below, or above when it shrinks."""
     scales = node.inputs[1]
     known = constant(scales)
@@ -102,7 +102,15 @@ def _resize_11(model: ir.Model, node: ir.Node) -> None:
         set_attribute(node, "mode", "linear")
     set_attribute(node, "coordinate_transformation_mode", "asymmetric")
     set_input(node, 2, scales)
-    set_input(node, 1, add_constant(model, f"{node.outputs[0].name}.roi", np.zeros(0, np.float32)))
+    set_input(node, 1, None)
+
+
+def _resize_13(_: ir.Model, node: ir.Node) -> None:
+    """What had to be an empty tensor may be left out since."""
+    for index in (1, 2):
+        known = constant(node.inputs[index]) if index < len(node.inputs) else None
+        if known is not None and known.size == 0:
+            set_input(node, index, None)
 
 
 def _softmax_13(_: ir.Model, node: ir.Node) -> None:
@@ -178,6 +186,7 @@ ADAPTERS: dict[tuple[str, int], Adapter] = {
     ("Resize", 11): _resize_11,
     ("Scatter", 11): _renamed("ScatterElements"),
     ("Dropout", 12): _dropped("ratio"),
+    ("Resize", 13): _resize_13,
     ("Softmax", 13): _softmax_13,
     ("LogSoftmax", 13): _softmax_13,
     ("Hardmax", 13): _softmax_13,

@@ -68,8 +68,6 @@ def _mismatch(node: ir.Node, version: int) -> str:
         schema = onnx.defs.get_schema(node.op_type, version, "")
     except onnx.defs.SchemaError:
         return "there is no such operator"
-    if schema.deprecated:
-        return "the operator is deprecated there"
     if unknown := sorted(set(node.attributes) - set(schema.attributes)):
         return f"there is no attribute '{unknown[0]}'"
     missing = [name for name, entry in schema.attributes.items() if entry.required and name not in node.attributes]
