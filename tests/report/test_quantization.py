@@ -6,9 +6,9 @@ from rich.console import Console
 
 from edgecnn.cli.drift_table import drift_table
 from edgecnn.core.bundle import Bundle, open_bundle, write_bundle
-from edgecnn.core.evidence import Drift
+from edgecnn.core.evidence import Drift, Trial, UnitDecision
 from edgecnn.report import drift_words
-from edgecnn.report.blocks import Absent, Charts, Pairs, Table, Text
+from edgecnn.report.blocks import Absent, Charts, Notice, Pairs, Table, Text
 from edgecnn.report.facts import QUANTIZATION, gather_bundle
 from edgecnn.report.sections import quantization
 
@@ -74,6 +74,23 @@ def test_times_take_the_place_of_multiply_adds(facts, drift):
     (charts,) = of(quantization.build(replace(facts, quantized=(model,))), Charts)
     assert "20 % of the time in INT8" in charts.charts[1].alt
     assert "Softmax_24" in charts.charts[1].svg
+
+
+def test_a_search_shows_what_it_tried_and_what_each_node_buys(facts):
+    decisions = {
+        "Conv_1": UnitDecision("int8", 0.31, 1e-3, "it pays"),
+        "Conv_2": UnitDecision("float", -0.02, 0.0, "slower", "predicted"),
+    }
+    trials = (Trial(2, 2, 0.913), Trial(1, 2, 0.991, 0.71))
+    model = changed(facts.quantized[0], decisions=decisions, trials=trials, notes=("INT8 is not faster here",))
+    section = quantization.build(replace(facts, quantized=(model,)))
+    tried, bought = of(section, Table)[-2:]
+    assert [row[1].text for row in tried.rows] == ["2 of 2", "1 of 2"]
+    assert tried.rows[0][3].text == "unknown"
+    assert [cell.text for cell in bought.rows[0]] == ["Conv_1", "INT8", "31.00 % of the time", "30.0 dB"]
+    assert bought.rows[1][2].text == "\N{MINUS SIGN}2.00 % of the time"
+    assert bought.rows[1][2].sub.endswith("predicted")
+    assert any("not faster here" in block.text for block in of(section, Notice))
 
 
 def test_an_artefact_without_a_measurement_still_says_what_stays_in_float(section):

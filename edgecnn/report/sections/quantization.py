@@ -3,7 +3,7 @@
 from pathlib import PurePosixPath
 
 from edgecnn.core.evidence import Drift, LayerDrift, QuantizedModel, TensorDrift
-from edgecnn.report import drift_charts, wording
+from edgecnn.report import decision_tables, drift_charts, wording
 from edgecnn.report.blocks import Absent, Block, Cell, Charts, Notice, Pairs, Section, Table, Text
 from edgecnn.report.drift_words import by_reason, cause, db_text, headline, listed, share_text, worst
 from edgecnn.report.facts import ReportFacts
@@ -26,14 +26,14 @@ def _model(facts: ReportFacts, model: QuantizedModel) -> list[Block]:
         ("Artefact", f"{name} ({facts.title_of(name)})" if facts.artefact(name) else name),
         ("Scheme", f"{model.scheme}, ranges by {model.ranges} over {model.frames:,} frames"),
         ("In INT8", f"{len(model.quantized)} nodes, {len(model.tensors)} activation tensors"),
-        ("Left in float", f"{len(model.left_in_float)} nodes"),
+        ("Left in float", f"{len(model.left_in_float)} node{'' if len(model.left_in_float) == 1 else 's'}"),
     )
     blocks: list[Block] = [Pairs(name, made)]
     if model.drift is None:
         blocks.append(Text("Where the error is born was not measured for this artefact."))
     else:
         blocks.extend(_drift(name, model.drift))
-    return [*blocks, *_left_in_float(name, model)]
+    return [*blocks, *decision_tables.tables(name, model), *_left_in_float(name, model)]
 
 
 def _drift(name: str, drift: Drift) -> list[Block]:
@@ -57,7 +57,7 @@ def _layers(name: str, drift: Drift, first: list[LayerDrift]) -> Table:
     rows = tuple(
         (
             Cell(layer.name, f"{layer.op}, {'INT8' if layer.precision == 'int8' else layer.precision}"),
-            Cell(share_text(layer.share), f"no interval\n{drift.shares}"),
+            Cell(share_text(layer.share), f"no interval, {drift.shares}"),
             Cell(db_text(layer.born_db)),
             Cell(db_text(layer.snr_db)),
             Cell(*_two_lines(cause(layer, drift.tensors))),
