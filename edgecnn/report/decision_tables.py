@@ -54,7 +54,8 @@ def _decisions(name: str, model: QuantizedModel) -> Table:
     more = len(model.decisions) - len(rows)
     caption = (
         "The nodes where INT8 changes the time most; a negative saving is a loss. The last column is the "
-        f"signal-to-noise ratio of the outputs with this node alone in INT8.{f' {more} more nodes are in the JSON.' if more else ''}"
+        "signal-to-noise ratio of the outputs with this node alone in INT8."
+        + (f" {more} more nodes are in the JSON." if more else "")
     )
     columns = ("Node", "runs in", "INT8 saves", "outputs with it alone")
     return Table(caption, columns, rows, f"What INT8 buys and costs, {name}")
