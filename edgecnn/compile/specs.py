@@ -27,3 +27,8 @@ def _spec(value: ValueInfoProto) -> TensorSpec:
     dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
     layout = "NHWC" if dtype == "uint8" and len(shape) == 4 and shape[3] == 3 else ""
     return TensorSpec(value.name, shape, dtype, layout)
+
+
+def opset_of(model: ModelProto) -> int:
+    """Return the version of ONNX's own operators that the model uses, 0 where it names none."""
+    return max((entry.version for entry in model.opset_import if entry.domain in {"", "ai.onnx"}), default=0)

@@ -15,8 +15,8 @@ from edgecnn.data.arrays import ArrayFrames
 from edgecnn.data.frames import FrameSource, Pictures, open_source
 from edgecnn.data.spool import Spool, write_spool
 
-ENOUGH_TO_PART = 8
-MANY = 32
+ENOUGH_TO_PART = 32
+HELD_STEP = 4
 LABEL = "reading frames"
 
 Arrays: TypeAlias = dict[str, NDArray[Any]]
@@ -63,14 +63,13 @@ def spread(count: int, limit: int) -> list[int]:
 def parted(spool: Spool) -> tuple[Spool, Spool, bool]:
     """Return frames to fit on, frames to judge on, and whether they differ.
 
-    Every fourth frame is held back for judging, every third where there are fewer than 32. Of fewer than 8 frames none
-    can be spared.
+    Every fourth frame is held back for judging. Of fewer than `ENOUGH_TO_PART` frames none is: a quarter of them would
+    judge too coarsely, and ranges do not learn single frames.
     """
     count = len(spool)
     if count < ENOUGH_TO_PART:
         return spool, spool, False
-    step = 4 if count >= MANY else 3
-    held = set(range(step - 1, count, step))
+    held = set(range(HELD_STEP - 1, count, HELD_STEP))
     return spool.take(i for i in range(count) if i not in held), spool.take(sorted(held)), True
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.compile.specs import tensor_specs
+from edgecnn.compile.specs import opset_of, tensor_specs
 from edgecnn.core.progress import bar
 from edgecnn.core.registry import resolve
 from edgecnn.core.tensor import FrameSpec, TensorSpec
@@ -40,6 +40,7 @@ class Source:
         frame: what camera frames become; None where artefacts keep the model's own inputs.
         outputs: what every artefact gives.
         changes: what preparation changed.
+        opset: that of the prepared model.
     """
 
     options: Options
@@ -53,13 +54,15 @@ class Source:
     baked: PictureInput | None
     outputs: tuple[TensorSpec, ...]
     changes: tuple[str, ...]
+    opset: int
     _models: dict[int, Any] = field(default_factory=dict)
 
-    def model(self, opset: int = 0) -> Any:
-        """Return the float model at `opset` or newer with its pre-processing baked in, as all artefacts start from."""
+    def model(self, least: int = 0) -> Any:
+        """Return the float model, its pre-processing baked in, at opset `least` where its own is older than that."""
+        opset = least if least > self.opset else 0
         if opset not in self._models:
-            prepared = prepare(self.original, shapes=self.options.shapes, opset=opset or None).model
-            self._models[opset] = self._with_frames(prepared)
+            raised = prepare(self.original, shapes=self.options.shapes, opset=opset or None)
+            self._models[opset] = self._with_frames(raised.model)
         return self._models[opset]
 
     def _with_frames(self, model: Any) -> Any:
@@ -100,6 +103,7 @@ def open_source_model(options: Options, work: Path) -> Source:
         baked=baked,
         outputs=outputs,
         changes=prepared.changes,
+        opset=opset_of(prepared.model),
     )
 
 

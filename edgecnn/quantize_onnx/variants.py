@@ -1,23 +1,32 @@
 """The variants of a model that a run makes: in float for each engine, and compressed for each destination."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgecnn.compress.quantize.candidate import Bench
 from edgecnn.compress.quantize.check import violations
 from edgecnn.compress.quantize.drift import measure_drift
-from edgecnn.compress.quantize.quantize import Quantizer, Settings
+from edgecnn.compress.quantize.half import to_half
+from edgecnn.compress.quantize.quantize import Quantizer, QuantizeReport, Settings
+from edgecnn.compress.quantize.search import Goal, search
 from edgecnn.core import atomic
 from edgecnn.core.bundle import Precision
 from edgecnn.core.destination import Destination
 from edgecnn.core.errors import InputError, StageError
-from edgecnn.core.evidence import QuantizedModel
+from edgecnn.core.evidence import QuantizedModel, Trial, UnitDecision
 from edgecnn.core.registry import TARGETS, resolve
+from edgecnn.export.rewrites import rewritten
+from edgecnn.quantize_onnx.options import Options
 from edgecnn.quantize_onnx.source import REFERENCE, Source
 
 HALVED = frozenset({"openvino"})
 """Targets whose compiler stores float weights in FP16."""
+DEVICES = {"openvino_gpu": {"device": "GPU"}, "openvino_npu": {"device": "NPU"}}
+"""Options that an engine needs to run on the unit a scheme is for."""
+AS_IT_CAME = "as it came"
+MOST_CORRECTION_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +35,38 @@ class Variant:
 
     Attributes:
         name: the artefact's.
+        place: where it is to run; None for the float models that are there for comparison.
         engine: the engine it is for.
         target: whose compiler makes the files; ONNX Runtime's where the destination's own is not here.
         source: the ONNX file.
         precision: the artefact's.
         timed: whether it runs here as it will there, so that its latency can be measured.
+        options: what the engine has to be told.
         evidence: how it was quantized; None for float.
         notes: what a reader of the bundle must know.
     """
 
     name: str
+    place: Destination | None
     engine: str
     target: str
     source: Path
     precision: Precision
     timed: bool
+    options: Mapping[str, Any] = field(default_factory=dict)
     evidence: QuantizedModel | None = None
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Quantized:
+    """A quantized model, the float form it was made of, and what a search found on the way."""
+
+    model: Any
+    form: Any
+    report: QuantizeReport
+    decisions: dict[str, UnitDecision] = field(default_factory=dict)
+    trials: tuple[Trial, ...] = ()
 
 
 def float_variants(source: Source, places: Sequence[Destination], work: Path) -> list[Variant]:
@@ -50,73 +74,118 @@ def float_variants(source: Source, places: Sequence[Destination], work: Path) ->
     targets = dict.fromkeys(place.target or REFERENCE for place in places)
     file = work / "float.onnx"
     _write(file, source.model())
-    return [Variant(f"{name}-fp32", TARGETS[name].engine, name, file, "fp32", timed=True) for name in targets]
+    return [Variant(f"{name}-fp32", None, TARGETS[name].engine, name, file, "fp32", timed=True) for name in targets]
 
 
-def half_variants(floats: Sequence[Variant], targets: Sequence[str | None]) -> list[Variant]:
-    """Return those of `floats` that are for `targets` with their weights in FP16, where the target's compiler can."""
-    return [
-        Variant(f"{one.target}-fp16", one.engine, one.target, one.source, "fp16", timed=True)
-        for one in floats
-        if one.target in HALVED and one.target in targets
-    ]
+def half_variants(source: Source, place: Destination, work: Path) -> list[Variant]:
+    """Return the model in FP16 for `place`; none where FP16 would only be turned back into FP32, as on an x86 CPU."""
+    name = f"{place.name}-fp16"
+    if place.target in HALVED:
+        # Its compiler halves the weights; the graph stays.
+        return [_variant(name, place, work / "float.onnx", "fp16")]
+    if place.target is not None:
+        return []
+    scheme = resolve("scheme", place.scheme)
+    file = work / f"{name}.onnx"
+    _write(file, to_half(source.model(scheme.min_opset)))
+    return [_variant(name, place, file, "fp16", notes=_simulation(place))]
 
 
-def quantized_variant(source: Source, place: Destination, work: Path) -> Variant:
-    """Return the model quantized by the destination's scheme.
+def quantized_variant(source: Source, place: Destination, work: Path, notes: list[str]) -> Variant | None:
+    """Return the model quantized by the destination's scheme; None where a search found that FP32 is better.
 
     A rule of the scheme that the result breaks is noted where the engine runs here, since it is judged and timed there
-    all the same; where it does not, nothing else would tell.
+    all the same; where it does not, nothing else would tell. `notes` gets what the user must know.
 
     Raises:
         InputError: the scheme finds nothing to quantize.
         StageError: the result breaks a rule of a scheme whose engine does not run here.
     """
     scheme = resolve("scheme", place.scheme)
-    precision: Precision = "mixed" if source.options.precision == "mixed" else "int8"
-    name = f"{place.name}-{precision}"
-    model, evidence = _quantized(source, place, scheme, name)
-    found = violations(model, scheme)
-    if found and place.target is None:
-        raise StageError(f"{place.name}: the quantized model breaks its scheme {scheme.name}: {'; '.join(found[:3])}")
-    file = work / f"{name}.onnx"
-    _write(file, model)
-    notes = tuple(f"breaks a rule of scheme {scheme.name}: {sentence}" for sentence in found)
-    if place.target is None:
-        notes = (f"verified by simulation in ONNX Runtime, not run in {place.engine}",)
-    return Variant(
-        name, place.engine, place.target or REFERENCE, file, precision, place.target is not None, evidence, notes
-    )
-
-
-def _quantized(source: Source, place: Destination, scheme: Any, name: str) -> tuple[Any, QuantizedModel]:
-    """Return the quantized model and how it was made, with where its error is born on the frames held back."""
     options = source.options
-    settings = Settings(options.ranges, options.keep_float, options.threads)
     try:
-        quantizer = Quantizer(source.model(scheme.min_opset), scheme, source.fit, settings)
-        model, report = quantizer.finish(quantizer.fitted())
+        found = _searched(source, place, scheme, notes) if options.precision == "mixed" else _whole(source, scheme)
     except InputError as error:
         raise InputError(f"{options.model}: {error}") from error
-    evidence = QuantizedModel(
+    if found is None:
+        return None
+    broken = violations(found.model, scheme)
+    if broken and place.target is None:
+        raise StageError(f"{place.name}: the quantized model breaks its scheme {scheme.name}: {'; '.join(broken[:3])}")
+    precision: Precision = "mixed" if options.precision == "mixed" else "int8"
+    name = f"{place.name}-{precision}"
+    file = work / f"{name}.onnx"
+    _write(file, found.model)
+    told = tuple(f"breaks a rule of scheme {scheme.name}: {sentence}" for sentence in broken) + _simulation(place)
+    return _variant(name, place, file, precision, evidence=_evidence(source, place, name, found), notes=told)
+
+
+def _whole(source: Source, scheme: Any) -> Quantized:
+    """Quantize all that the scheme takes."""
+    quantizer = Quantizer(source.model(scheme.min_opset), scheme, source.fit, _settings(source.options))
+    model, report = quantizer.finish(quantizer.fitted())
+    return Quantized(model, quantizer.bench.model, report)
+
+
+def _searched(source: Source, place: Destination, scheme: Any, notes: list[str]) -> Quantized | None:
+    """Quantize what pays and keeps the floor."""
+    options, model = source.options, source.model(scheme.min_opset)
+    found = search(
+        {AS_IT_CAME: model, **(rewritten(model) if place.target else {})},
+        scheme,
+        source.fit,
+        _settings(options),
+        Bench(place.engine if place.target else None, options.threads, source.held, source.judge),
+        Goal(options.min_agreement, 60 * options.minutes),
+    )
+    notes += [f"{place.name}: {note}" for note in found.notes]
+    if found.model is None or found.report is None:
+        return None
+    return Quantized(found.model, found.form, found.report, found.decisions, found.trials)
+
+
+def _settings(options: Options) -> Settings:
+    seconds = min(MOST_CORRECTION_S, 60 * options.minutes)
+    return Settings(options.ranges, options.keep_float, options.threads, seconds=seconds)
+
+
+def _evidence(source: Source, place: Destination, name: str, found: Quantized) -> QuantizedModel:
+    report = found.report
+    # Against the float form that was quantized: equalization scales values inside, and names alone would not tell.
+    drift = measure_drift(
+        found.form, found.model, source.held, threads=source.options.threads, left_in_float=report.left_in_float
+    )
+    return QuantizedModel(
         target=place.name,
         file=f"{name}.onnx",
-        scheme=scheme.name,
-        ranges=options.ranges,
+        scheme=place.scheme,
+        ranges=source.options.ranges,
         frames=report.frames,
         quantized=report.quantized,
         left_in_float=report.left_in_float,
         tensors=report.tensors,
-        # Against the float form that was quantized: equalization scales tensors inside without changing the outputs.
-        drift=measure_drift(
-            quantizer.bench.model,
-            model,
-            source.held,
-            threads=options.threads,
-            left_in_float=report.left_in_float,
-        ),
+        drift=drift,
+        decisions=found.decisions,
+        trials=found.trials,
+        notes=report.notes,
     )
-    return model, evidence
+
+
+def _variant(
+    name: str,
+    place: Destination,
+    file: Path,
+    precision: Precision,
+    evidence: QuantizedModel | None = None,
+    notes: tuple[str, ...] = (),
+) -> Variant:
+    target, options = place.target or REFERENCE, DEVICES.get(place.name, {})
+    timed = place.target is not None
+    return Variant(name, place, place.engine, target, file, precision, timed, options, evidence, notes)
+
+
+def _simulation(place: Destination) -> tuple[str, ...]:
+    return () if place.target else (f"verified by simulation in ONNX Runtime, not run in {place.name}",)
 
 
 def _write(path: Path, model: Any) -> None:

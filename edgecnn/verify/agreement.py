@@ -1,6 +1,6 @@
 """Agreement of a bundle's artefacts with the FP32 original on frames without labels, each in its own engine."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from edgecnn.core.bundle import Artefact, Bundle, Parity, open_bundle
 from edgecnn.core.evidence import Gate, Verdict, VerifyResult
 from edgecnn.core.measure import Measurement
 from edgecnn.core.progress import Bar, bar
-from edgecnn.core.registry import known, resolve
+from edgecnn.core.registry import resolve
 from edgecnn.metrics.agreement import AGREEMENT, AgreementJudge, Record
 from edgecnn.runtime.model import Model
 from edgecnn.verify.parity import parity
@@ -43,21 +43,29 @@ class Floor:
     percent: float
 
 
-def verify_agreement(bundle: Path, feeds: Frames, judge: AgreementJudge, floor: Floor, threads: int) -> VerifyResult:
+def verify_agreement(
+    bundle: Path,
+    feeds: Frames,
+    judge: AgreementJudge,
+    floor: Floor,
+    threads: int,
+    simulated: Collection[str] = (),
+) -> VerifyResult:
     """Return agreement, parity and gates of every artefact on the frames `feeds`, which the judge has references for.
 
-    An artefact whose engine edgecnn can't run is simulated in ONNX Runtime; its figures are `emulated`. The bound on
-    parity is twice the error found here: what goes beyond it on a device is the device's.
+    The artefacts named `simulated`, for engines or units that are not here, run in ONNX Runtime; their figures are
+    `emulated`. The bound on parity is twice the error found here: what goes beyond it on a device is the device's.
     """
     opened = open_bundle(bundle)
     verdicts, gates = [], []
     artefacts = opened.manifest.artefacts
     with bar("verifying", len(artefacts) * len(feeds)) as shown:
         for artefact in artefacts:
-            with closing(_model(opened, artefact, threads)) as model:
+            emulated = artefact.name in simulated
+            with closing(_model(opened, artefact, threads, emulated=emulated)) as model:
                 records = judge.records(_outputs(model, feeds, shown))
                 close = parity(model, TOLERANCE)
-            verdict = _verdict(artefact, judge, records, close)
+            verdict = _verdict(artefact, judge, records, close, emulated=emulated)
             verdicts.append(verdict)
             gates.append(_gate(artefact, verdict.figures[AGREEMENT], judge, judge.worst(records), floor))
     reference = next((a.name for a in artefacts if a.precision == "fp32"), artefacts[0].name)
@@ -65,18 +73,15 @@ def verify_agreement(bundle: Path, feeds: Frames, judge: AgreementJudge, floor: 
     return VerifyResult(reference, AGREEMENT, AGREEMENT, len(feeds), tuple(verdicts), tuple(gates))
 
 
-def simulated(artefact: Artefact) -> bool:
-    """Whether edgecnn can't run the artefact's engine and ONNX Runtime stands in for it."""
-    return artefact.engine not in known("engine")
-
-
-def _verdict(artefact: Artefact, judge: AgreementJudge, records: Sequence[Record], close: Parity) -> Verdict:
-    on = f"{artefact.engine}, simulated in ONNX Runtime" if simulated(artefact) else artefact.engine
+def _verdict(
+    artefact: Artefact, judge: AgreementJudge, records: Sequence[Record], close: Parity, *, emulated: bool
+) -> Verdict:
+    on = f"{artefact.engine}, simulated in ONNX Runtime" if emulated else artefact.engine
     figures = judge.measure(records, on)
     if len(judge.rules) == 1:
         # The one output's own agreement is the whole.
         figures = {AGREEMENT: figures[AGREEMENT]}
-    if simulated(artefact):
+    if emulated:
         figures = {name: replace(figure, how="emulated") for name, figure in figures.items()}
     bound = max(TOLERANCE, *(2 * error for error in close.rel_error.values()))
     return Verdict(artefact.name, Parity(close.rel_error, bound, close.n), figures, drop=_lost(figures[AGREEMENT]))
@@ -103,10 +108,10 @@ def _outputs(model: Model, feeds: Frames, shown: Bar) -> Iterator[dict[str, NDAr
         shown.advance()
 
 
-def _model(bundle: Bundle, artefact: Artefact, threads: int) -> Model:
-    """Load `artefact`; where edgecnn knows no engine of its own for it, into ONNX Runtime."""
-    open_engine = resolve("engine", STAND_IN if simulated(artefact) else artefact.engine)
+def _model(bundle: Bundle, artefact: Artefact, threads: int, *, emulated: bool) -> Model:
+    """Load `artefact` into its engine, or into ONNX Runtime in that one's place."""
+    open_engine = resolve("engine", STAND_IN if emulated else artefact.engine)
     codec = resolve("codec", bundle.manifest.decode.codec)(bundle.manifest.decode.params)
-    options = {**artefact.options, "threads": threads}
+    options = {**({} if emulated else artefact.options), "threads": threads}
     engine = open_engine(bundle.files_of(artefact), artefact.inputs, artefact.outputs, options)
     return Model(bundle, artefact, engine, codec)

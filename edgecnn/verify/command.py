@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from edgecnn.core.bundle import Artefact, open_bundle
-from edgecnn.core.errors import DataError, InputError
+from edgecnn.core.errors import DataError, EngineError, InputError
 from edgecnn.core.evidence import Gate, Verdict
 from edgecnn.core.recipe import VerifySection
 from edgecnn.core.registry import TASKS, resolve
@@ -26,7 +26,7 @@ def verify_bundle(bundle: Path, data: Path | None, form: str, max_drop: float, t
     manifest = open_bundle(bundle).manifest
     if data is not None and not TASKS[manifest.task].metric:
         raise InputError(f"{bundle}: what its outputs mean is unknown, so labels can't judge them; leave out --data")
-    artefacts = _runnable(manifest.artefacts)
+    artefacts = [artefact for artefact in _runnable(manifest.artefacts) if _has_unit(bundle, artefact, threads)]
     if data is None:
         return gates([_parity_only(bundle, artefact, settings, threads) for artefact in artefacts], "", "", settings)
     if not data.is_dir():
@@ -41,6 +41,17 @@ def _parity_only(bundle: Path, artefact: Artefact, settings: VerifySection, thre
     tolerance = tolerance_of(artefact, settings)
     with closing(load(bundle, artefact=artefact.name, threads=threads)) as model:
         return Verdict(artefact.name, parity(model, tolerance), {})
+
+
+def _has_unit(bundle: Path, artefact: Artefact, threads: int) -> bool:
+    """Whether the GPU or NPU that the artefact asks for, if any, is in this machine."""
+    if "device" not in artefact.options:
+        return True
+    try:
+        load(bundle, artefact=artefact.name, threads=threads).close()
+    except EngineError:
+        return False
+    return True
 
 
 def _runnable(artefacts: tuple[Artefact, ...]) -> list[Artefact]:
