@@ -2,7 +2,9 @@
 
 Engines with strong typing run every tensor in the type that the file says: what a file leaves in float32 runs in
 float32. Where a node can't be float16 (its operator has no such form, it holds a subgraph, or a constant of it is
-beyond float16's range) it stays in float32 between Casts.
+beyond float16's range) it stays in float32 between Casts, and where that constant is one number, such as the epsilon
+that keeps a division from zero, so does what reads the result. A Cast from float16 to float32 that is there already
+says that what follows is to be float32, up to the next Cast.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,6 +23,8 @@ LEAST = np.float32(2.0**-20)
 The smallest normal number, 2**-14, would be too coarse: weights that take pixels of 0 to 255 have scales below it.
 """
 MOST = float(np.finfo(np.float16).max)
+BOUND = 1e30
+"""From here on a number stands for infinity, as the upper end of a Clip does."""
 HALF, FULL = ir.DataType.FLOAT16, ir.DataType.FLOAT
 QUANTIZERS = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
@@ -47,28 +51,41 @@ def halve(model: ir.Model, float32_nodes: Iterable[str] = ()) -> None:
 class _Halver:
     def __init__(self, model: ir.Model, kept: set[str]) -> None:
         self.graph, self.opset = model.graph, model.opset_imports.get("", 1)
-        self.kept = {node for node in model.graph if node.name in kept} | set(_around_wide_scales(model.graph))
+        self.kept = {node for node in model.graph if node.name in kept}
+        self.kept.update(_around_wide_scales(model.graph), _around_lone_numbers(model.graph))
         self.halved: set[ir.Value] = set()
+        self.pinned: set[ir.Value] = set()
         self.casts: dict[tuple[ir.Value, ir.DataType], ir.Value] = {}
 
     def convert(self, node: ir.Node) -> None:
         """Let `node` compute in float16 if it can, and in float32 if not; its inputs were converted before."""
+        if self._is_pinned(node):
+            self.pinned.update(node.outputs)
+            self.kept.add(node)
         able = self._takes_half(node) if node not in self.kept else {}
-        for index, value in enumerate(node.inputs):
-            if value is None:
-                continue
-            if index in able and value.dtype == FULL:
-                node.replace_input_with(index, self._as(value, HALF, saturate=node.op_type == "Clip"))
-            elif index not in able and value in self.halved:
-                node.replace_input_with(index, self._as(value, FULL))
-        for inner in _inside(node):
-            for index, value in enumerate(inner.inputs):
-                if value in self.halved and value is not None:
-                    inner.replace_input_with(index, self._as(value, FULL))
+        for index in able:
+            self._read(node, index, HALF)
+        for reader, skipped in ((node, able), *((inner, {}) for inner in _inside(node))):
+            for index, value in enumerate(reader.inputs):
+                if index not in skipped and value in self.halved:
+                    self._read(reader, index, FULL)
         for index, value in enumerate(node.outputs):
             if value.dtype == FULL and self._gives_half(node, index, able):
                 value.dtype = HALF
                 self.halved.add(value)
+
+    def _read(self, node: ir.Node, index: int, dtype: ir.DataType) -> None:
+        value = node.inputs[index]
+        if value is not None and value.dtype != dtype:
+            node.replace_input_with(index, self._as(value, dtype, saturate=node.op_type == "Clip"))
+
+    def _is_pinned(self, node: ir.Node) -> bool:
+        """Whether the graph itself says that `node` is to give float32."""
+        if node.op_type == "Cast":
+            source = node.inputs[0]
+            widens = source is not None and source.dtype == HALF and source not in self.halved
+            return node.outputs[0].dtype == FULL and (widens or node.outputs[0].is_graph_output())
+        return any(value in self.pinned for value in node.inputs)
 
     def finish(self) -> None:
         """Give the graph's outputs their type back, and drop what only float32 nodes would have read."""
@@ -103,7 +120,7 @@ class _Halver:
     def _takes_half(self, node: ir.Node) -> dict[int, str]:
         """Return the float32 inputs that can be float16, by index, with the schema's name of their type."""
         schema = _schema(node.op_type, node.domain, self.opset)
-        if schema is None or any(True for _ in _inside(node)):
+        if schema is None or node.op_type == "Cast" or any(True for _ in _inside(node)):
             return {}
         able: dict[int, str] = {}
         for index, value in enumerate(node.inputs):
@@ -151,6 +168,25 @@ def _around_wide_scales(graph: ir.Graph) -> Iterator[ir.Node]:
             yield from [source] if source is not None else []
         if node.op_type == "DequantizeLinear":
             yield from (use.node for use in node.outputs[0].uses() if use.node.graph is graph)
+
+
+def _around_lone_numbers(graph: ir.Graph) -> Iterator[ir.Node]:
+    """Yield nodes with one number that float16 can't hold beside a tensor, and what reads their results."""
+    for node in graph:
+        lone = [value for value in node.inputs if value is not None and is_constant(value) and value.dtype == FULL]
+        if node.op_type in QUANTIZERS | {"Resize", "Upsample"} or not any(map(_is_lost, lone)):
+            continue
+        yield node
+        yield from (use.node for out in node.outputs for use in out.uses() if use.node.graph is graph)
+
+
+def _is_lost(value: ir.Value) -> bool:
+    """Whether `value` is one number that would become zero, infinite or coarse; bounds beyond the range are no loss."""
+    array = constant(value)
+    if array is None or array.size != 1 or not np.isfinite(array).all():
+        return False
+    size = abs(float(array.reshape(())))
+    return 0 < size < LEAST or MOST < size < BOUND
 
 
 def _overflows(value: ir.Value) -> bool:

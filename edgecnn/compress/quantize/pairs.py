@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 def initializer(graph: ir.Graph, name: str, array: NDArray[Any]) -> ir.Value:
     """Add a constant to `graph` and return it."""
-    tensor = ir.tensor(array, name=name)
+    # Not ir.tensor, which spends most of the time of placing on telling what it was given.
+    tensor = ir.Tensor(array, dtype=ir.DataType.from_numpy(array.dtype), name=name)
     value = ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(array.shape), const_value=tensor)
     graph.register_initializer(value)
     return value

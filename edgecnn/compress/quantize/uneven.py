@@ -1,6 +1,6 @@
 """Concatenations whose branches differ too much in range to share a scale, found once ranges are known."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import onnx_ir as ir
 
@@ -8,8 +8,8 @@ from edgecnn.compress.quantize.plan import Plan
 from edgecnn.compress.quantize.roles import moved, role
 from edgecnn.compress.quantize.scheme import Scheme
 
-RATIO = 4.0
-"""How many times wider than a branch a shared range may be: at 4 the branch has lost two of its eight bits."""
+RATIO = 2.0
+"""How many times wider than a branch the range of the whole may be: at 2 the branch has lost one of its eight bits."""
 
 
 def uneven(
@@ -17,24 +17,24 @@ def uneven(
 ) -> list[str]:
     """Return the names of the Concat nodes that cost a branch more than `ratio` in range for its other readers.
 
-    `spans` holds (low, high) of each of the plan's tensors. What the Concat itself gives is no worse for a shared
-    scale: it needs one scale anyhow. A branch that an INT8 node reads beside it would keep its own scale without. Give
-    the names to `make_plan` as `keep_float`: then each branch keeps its scale, and the result is rounded.
+    `spans` holds (low, high) of each of the plan's tensors. What reads the joined tensor is no worse for a shared
+    scale: that needs one scale anyhow. What reads a branch beside it would have a finer one. Give the names to
+    `make_plan` as `keep_float`: then each branch keeps its scale, and the joined tensor is rounded once more.
     """
-    widest: dict[int, float] = {}
-    for name, number in plan.tensors.items():
-        widest[number] = max(widest.get(number, 0.0), _width(spans, name))
+    chosen, kept = set(plan.nodes), set(plan.left_in_float)
     found: list[str] = []
-    nodes = {str(node.name): node for node in model.graph}
-    chosen = set(plan.nodes)
-    for node in nodes.values():
-        if node.op_type != "Concat" or role(node, scheme) != "commuting":
+    for node in model.graph:
+        if node.op_type != "Concat" or role(node, scheme) != "commuting" or str(node.name) in kept:
             continue
-        for tensor in _branches(node, scheme, plan):
-            beside = any(reader in chosen for reader, _ in plan.readers.get(tensor, ()))
-            if beside and _width(spans, tensor) * ratio < widest[plan.tensors[tensor]]:
-                found.append(str(node.name))
-                break
+        branches = {value: _behind(value, scheme, kept) for _, value in moved(node)}
+        widths = {
+            value: max((_width(spans, str(one.name)) for one in behind), default=0.0)
+            for value, behind in branches.items()
+        }
+        widest = max(widths.values(), default=0.0)
+        thin = [value for value, width in widths.items() if width * ratio < widest]
+        if any(_read_beside(branches[value], node, scheme, chosen) for value in thin):
+            found.append(str(node.name))
     return found
 
 
@@ -43,11 +43,29 @@ def _width(spans: Mapping[str, tuple[float, float]], name: str) -> float:
     return max(high, 0.0) - min(low, 0.0)
 
 
-def _branches(node: ir.Node, scheme: Scheme, plan: Plan) -> Iterable[str]:
-    """Yield the plan's tensors that `node` joins, also those behind nodes that only move values."""
-    for _, value in moved(node):
-        source = value.producer()
-        if str(value.name) in plan.tensors:
-            yield str(value.name)
-        if source is not None and role(source, scheme) == "commuting":
-            yield from _branches(source, scheme, plan)
+def _behind(value: ir.Value, scheme: Scheme, kept: set[str]) -> dict[ir.Value, None]:
+    """Return `value` and all that it is made of by moving alone."""
+    found, pending = {value: None}, [value]
+    while pending:
+        source = pending.pop().producer()
+        if source is None or role(source, scheme) != "commuting" or str(source.name) in kept:
+            continue
+        new = [before for _, before in moved(source) if before not in found]
+        found.update(dict.fromkeys(new))
+        pending.extend(new)
+    return found
+
+
+def _read_beside(values: dict[ir.Value, None], concat: ir.Node, scheme: Scheme, chosen: set[str]) -> bool:
+    """Whether an INT8 node reads one of `values`, moved or not, other than through `concat`."""
+    seen, pending = set(values), list(values)
+    while pending:
+        for use in pending.pop().uses():
+            if str(use.node.name) in chosen:
+                return True
+            if use.node is concat or role(use.node, scheme) != "commuting":
+                continue
+            new = [out for out in use.node.outputs if out not in seen]
+            seen.update(new)
+            pending.extend(new)
+    return False

@@ -36,6 +36,7 @@ SCHEME = Scheme(
             "Concat",
             "DepthToSpace",
             "Flatten",
+            "Gather",
             "MaxPool",
             "Pad",
             "Reshape",
