@@ -44,6 +44,8 @@ class CompileStage:
                 artefacts.append(artefact)
                 files |= dict(zip(artefact.files, compiled.files, strict=True))
                 versions |= compiled.versions
+        if quantized.models:
+            files["quantize.json"] = job.inputs["quantize"] / "quantize.json"
         manifest = Manifest(
             name=recipe.name,
             task=recipe.task,

@@ -132,7 +132,9 @@ def gather(folders: Mapping[str, Path]) -> ReportFacts:
     samples = _samples(folders["bench"] / "samples.npz") if "bench" in folders else {}
     quantized = _result(folders, "quantize", QuantizeResult)
     facts = _facts(bundle, train, verify, bench, samples, folders.get("verify"))
-    return replace(facts, quantized=quantized.models) if quantized else facts
+    if quantized is not None:
+        return replace(facts, quantized=quantized.models)
+    return replace(facts, quantized=_sealed_quantization(bundle)) if bundle else facts
 
 
 def gather_bundle(path: Path) -> ReportFacts:

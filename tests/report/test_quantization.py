@@ -9,7 +9,7 @@ from edgecnn.core.bundle import Bundle, open_bundle, write_bundle
 from edgecnn.core.evidence import Drift, Trial, UnitDecision
 from edgecnn.report import drift_words
 from edgecnn.report.blocks import Absent, Charts, Notice, Pairs, Table, Text
-from edgecnn.report.facts import QUANTIZATION, gather_bundle
+from edgecnn.report.facts import QUANTIZATION, gather, gather_bundle
 from edgecnn.report.sections import quantization
 
 
@@ -109,6 +109,16 @@ def test_a_bundle_that_carries_the_record_shows_it(tmp_path, folders):
     files[QUANTIZATION] = (folders["quantize"] / "quantize.json").read_bytes()
     write_bundle(tmp_path / "bundle", changed(sealed.manifest, files={}), files)
     assert gather_bundle(tmp_path / "bundle").quantized[0].drift is not None
+
+
+def test_a_run_without_the_stage_takes_the_bundles_record(tmp_path, folders):
+    sealed = open_bundle(folders["seal"] / "bundle")
+    files = {name: sealed.read(name) for name in sealed.manifest.files}
+    files[QUANTIZATION] = (folders["quantize"] / "quantize.json").read_bytes()
+    write_bundle(tmp_path / "bundle", changed(sealed.manifest, files={}), files)
+    others = {name: path for name, path in folders.items() if name != "quantize"}
+    assert gather(others).quantized == ()
+    assert len(gather(others | {"seal": tmp_path}).quantized) == 2
 
 
 def test_the_terminal_says_the_same(drift):
