@@ -18,6 +18,7 @@ from edgecnn.metrics.decisions import (
     Rule,
     Seen,
     add_counts,
+    beside,
     channel_axis,
     count_frame,
     relative,
@@ -78,6 +79,7 @@ class AgreementJudge:
         if not seen:
             raise DataError("no frame to judge agreement on; give at least one")
         self.rules: dict[str, Rule] = {name: rule_of(found) for name, found in seen.items()}
+        self._beside = beside(self.rules, {name: found.shape for name, found in seen.items()})
 
     def score(self, outputs: Iterable[Outputs]) -> float:
         """Return the agreement in percent: that of the worst output."""
@@ -92,11 +94,19 @@ class AgreementJudge:
         found = []
         try:
             for wanted, given in zip(self._references, outputs, strict=True):
-                counts = {name: count_frame(rule, wanted[name], given[name]) for name, rule in self.rules.items()}
+                counts = {
+                    name: count_frame(rule, wanted[name], given[name], self._teller(name, wanted))
+                    for name, rule in self.rules.items()
+                }
                 found.append(Record(counts, {name: relative(wanted[name], given[name]) for name in self.rules}))
         except (KeyError, ValueError) as error:
             raise DataError(f"outputs do not match the reference's frame by frame: {error}") from error
         return found
+
+    def text(self, name: str) -> str:
+        """Return in words how the output `name` is judged."""
+        teller = self._beside.get(name)
+        return self.rules[name].text + (f", where '{teller}' sees an object" if teller else "")
 
     def totals(self, records: Sequence[Record]) -> dict[str, float]:
         """Return `agreement` and each output's own as `agreement:<output>`, in percent, over `records`."""
@@ -118,6 +128,10 @@ class AgreementJudge:
             error, power = (sum(record.squares[name][i] for record in records) for i in (0, 1))
             found[name] = float(np.sqrt(error / max(power, 1e-30)))
         return found
+
+    def _teller(self, name: str, wanted: Outputs) -> tuple[Rule, NDArray[Any]] | None:
+        teller = self._beside.get(name)
+        return None if teller is None else (self.rules[teller], wanted[teller])
 
     def measure(self, records: Sequence[Record], on: str = "") -> dict[str, Measurement]:
         """Return the totals as measurements with bootstrap intervals; one frame alone has none."""

@@ -6,7 +6,7 @@ coefficient (Dice, "Measures of the amount of ecologic association between speci
 twice what both say and the sum of what each says; pooled over frames it is the F1 score.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -22,6 +22,7 @@ SPREAD_STD = 4.0
 SUM_SLACK = 1e-2
 MOST_LABELS = 1024
 BOX = 4
+REGRESSION = f"share within {100 * REGRESSION_SHARE:g} % of the spread"
 
 Array: TypeAlias = NDArray[Any]
 Counts: TypeAlias = NDArray[np.float64]
@@ -29,11 +30,22 @@ Counts: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How one output is judged. `text` says it in words; `kinds` are the rows of `count`'s result that are judged."""
+    """How one output is judged.
+
+    Attributes:
+        text: in words.
+        axis: where its channels lie; None takes all its values as one channel.
+        kinds: which rows of `count`'s result are judged.
+        count: the counts [K, 2] of a reference and a candidate, both [channels, places].
+        objects: at which places a reference [channels, places] decides for more than background; None where the output
+            tells nothing of the kind.
+    """
 
     text: str
+    axis: int | None
     kinds: NDArray[np.bool_]
     count: Callable[[Array, Array], Counts]
+    objects: Callable[[Array], NDArray[np.bool_]] | None = None
 
     def percent(self, counts: Counts) -> float:
         """Return the agreement in percent that summed counts [K, 2] stand for; a kind nobody decided says nothing."""
@@ -129,9 +141,9 @@ def rule_of(seen: Seen) -> Rule:
 
     Whole numbers are compared as labels. Values that stay within [0, 1] are probabilities: what exceeds 0.5 is decided
     (0.25 or 0.1 where hardly anything does), in a tensor that mixes them with others too; classes that share a sum of 1
-    beside an objectness count where that is decided, for elsewhere they mean nothing. One vector a frame decides
-    for its greatest value, channels of a picture for the greatest at each place, a single channel for its sign. What
-    decides nothing, such as boxes, agrees within 5 % of its channel's spread.
+    beside an objectness count where that is decided, for elsewhere they mean nothing. One vector a frame decides for
+    its greatest value, channels that compete at each place (by a softmax or as logits) for the greatest there, a single
+    channel for its sign. What decides nothing, such as boxes, agrees within 5 % of its channel's spread.
     """
     if seen.dtype.kind != "f":
         return _labels(seen)
@@ -139,11 +151,12 @@ def rule_of(seen: Seen) -> Rule:
     vector = len(seen.shape) <= 2
     if vector and len(seen.low) > 1 and (seen.softmax_from() == 0 or not probability.any()):
         return _top_1(seen)
+    competing = not probability.any() or seen.softmax_from() == 0
+    boxes = len(seen.shape) == 3 and len(seen.low) == BOX and not probability.any()
+    if competing and len(seen.low) > 1 and not boxes and (seen.winners >= ENOUGH).sum() > 1:
+        return _argmax(seen)
     if probability.any() and (rule := _thresholded(seen, probability)) is not None:
         return rule
-    boxes = len(seen.shape) == 3 and len(seen.low) == BOX
-    if not probability.any() and len(seen.low) > 1 and not boxes and (seen.winners >= ENOUGH).sum() > 1:
-        return _argmax(seen)
     if not probability.any() and len(seen.low) == 1 and ENOUGH <= seen.positive <= seen.elements - ENOUGH:
         return _sign(seen)
     return _regression(seen)
@@ -179,23 +192,21 @@ def _labels(seen: Seen) -> Rule:
         def equal(reference: Array, candidate: Array) -> Counts:
             return np.array([[float((reference == candidate).sum()), float(reference.size)]])
 
-        return Rule("share of equal whole numbers", np.ones(1, bool), equal)
+        return Rule("share of equal whole numbers", None, np.ones(1, bool), equal)
 
     def dice(reference: Array, candidate: Array) -> Counts:
         both = [_dice(reference == label, candidate == label) for label in labels]
         return np.array(both, np.float64)
 
-    return Rule(f"mean Dice of {len(labels)} labels", np.ones(len(labels), bool), dice)
+    return Rule(f"mean Dice of {len(labels)} labels", None, np.ones(len(labels), bool), dice)
 
 
 def _top_1(seen: Seen) -> Rule:
-    axis = seen.axis
-
     def count(reference: Array, candidate: Array) -> Counts:
-        same = by_channel(reference, axis).argmax(axis=0) == by_channel(candidate, axis).argmax(axis=0)
+        same = reference.argmax(axis=0) == candidate.argmax(axis=0)
         return np.array([[float(same.sum()), float(same.size)]])
 
-    return Rule("same greatest value", np.ones(1, bool), count)
+    return Rule("same greatest value", seen.axis, np.ones(1, bool), count)
 
 
 def _thresholded(seen: Seen, probability: NDArray[np.bool_]) -> Rule | None:
@@ -203,12 +214,12 @@ def _thresholded(seen: Seen, probability: NDArray[np.bool_]) -> Rule | None:
     enough = [i for i, n in enumerate(positives) if n >= ENOUGH] or [i for i, n in enumerate(positives) if n > 0]
     if not enough:
         return None
-    threshold, axis = THRESHOLDS[enough[0]], seen.axis
+    threshold = THRESHOLDS[enough[0]]
     classes = seen.softmax_from()
     gated = bool(classes) and bool(probability[:classes].any())
 
-    def decided(array: Array) -> NDArray[np.bool_]:
-        above = (by_channel(array, axis) > threshold) & probability[:, None]
+    def decided(rows: Array) -> NDArray[np.bool_]:
+        above = (rows > threshold) & probability[:, None]
         if gated:
             above[classes:] &= above[:classes].any(axis=0)
         return np.asarray(above, np.bool_)
@@ -216,53 +227,82 @@ def _thresholded(seen: Seen, probability: NDArray[np.bool_]) -> Rule | None:
     def count(reference: Array, candidate: Array) -> Counts:
         return np.array([_dice(decided(reference), decided(candidate))])
 
+    def objects(rows: Array) -> NDArray[np.bool_]:
+        return np.asarray(decided(rows).any(axis=0), np.bool_)
+
     text = f"F1 of probabilities above {threshold:g}" + (", classes where an object is" if gated else "")
-    return Rule(text, np.ones(1, bool), count)
+    return Rule(text, seen.axis, np.ones(1, bool), count, objects)
 
 
 def _argmax(seen: Seen) -> Rule:
-    axis, classes = seen.axis, len(seen.winners)
-    kinds = seen.winners >= ENOUGH
+    kinds, background = seen.winners >= ENOUGH, int(seen.winners.argmax())
 
     def count(reference: Array, candidate: Array) -> Counts:
-        wanted, found = (by_channel(array, axis).argmax(axis=0) for array in (reference, candidate))
-        return _dice_of_classes(wanted, found, classes)
+        return _dice_of_classes(reference.argmax(axis=0), candidate.argmax(axis=0), len(kinds))
 
-    return Rule(f"mean Dice of {int(kinds.sum())} classes", kinds, count)
+    def objects(rows: Array) -> NDArray[np.bool_]:
+        return np.asarray(rows.argmax(axis=0) != background, np.bool_)
+
+    return Rule(f"mean Dice of {int(kinds.sum())} classes", seen.axis, kinds, count, objects)
 
 
 def _sign(seen: Seen) -> Rule:
-    axis = seen.axis
-
     def count(reference: Array, candidate: Array) -> Counts:
-        wanted, found = (by_channel(array, axis) > 0 for array in (reference, candidate))
+        wanted, found = reference > 0, candidate > 0
         return np.array([_dice(wanted, found), _dice(~wanted, ~found)])
 
-    return Rule("mean Dice of both signs", np.ones(2, bool), count)
+    return Rule("mean Dice of both signs", seen.axis, np.ones(2, bool), count)
 
 
 def _regression(seen: Seen) -> Rule:
-    axis, reach = seen.axis, (REGRESSION_SHARE * seen.spread())[:, None]
     # A channel that never changes has no spread; rounding must not count as disagreement there.
-    reach = np.maximum(reach, 1e-3 * np.maximum(np.abs(seen.low), np.abs(seen.high))[:, None] + 1e-7)
+    least = 1e-3 * np.maximum(np.abs(seen.low), np.abs(seen.high)) + 1e-7
+    reach = np.maximum(REGRESSION_SHARE * seen.spread(), least)[:, None]
 
     def count(reference: Array, candidate: Array) -> Counts:
-        wanted, found = by_channel(reference, axis), by_channel(candidate, axis)
-        near = np.abs(found.astype(np.float64) - wanted) <= reach
+        near = np.abs(candidate.astype(np.float64) - reference) <= reach
         return np.array([[float(near.sum()), float(near.size)]])
 
-    return Rule(f"share within {100 * REGRESSION_SHARE:g} % of the spread", np.ones(1, bool), count)
+    return Rule(REGRESSION, seen.axis, np.ones(1, bool), count)
 
 
-def count_frame(rule: Rule, reference: Array, candidate: Array) -> Counts:
-    """Return the counts [K, 2] of one frame; a candidate with NaN or infinity in it agrees in nothing."""
-    if candidate.shape != reference.shape or not np.isfinite(candidate).all():
-        counts = rule.count(reference, reference)
+def beside(rules: Mapping[str, Rule], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+    """Return for each output that decides nothing, such as boxes, the one that says where its values mean something.
+
+    That is the first output of as many places that tells objects from background: what a detector's boxes are where it
+    sees none is left to chance.
+    """
+    places = {name: _places(shapes[name], rule.axis) for name, rule in rules.items()}
+    found = {}
+    for name, rule in rules.items():
+        tellers = [other for other, its in rules.items() if its.objects is not None and places[other] == places[name]]
+        if rule.text == REGRESSION and tellers:
+            found[name] = tellers[0]
+    return found
+
+
+def count_frame(rule: Rule, reference: Array, candidate: Array, teller: tuple[Rule, Array] | None = None) -> Counts:
+    """Return the counts [K, 2] of one frame; a candidate with NaN or infinity in it agrees in nothing.
+
+    `teller` is the rule and the reference of the output that says where this one counts.
+    """
+    bad = candidate.shape != reference.shape or not np.isfinite(candidate).all()
+    wanted = by_channel(reference, rule.axis)
+    found = wanted if bad else by_channel(candidate, rule.axis)
+    if teller is not None and teller[0].objects is not None:
+        where = teller[0].objects(by_channel(teller[1], teller[0].axis))
+        wanted, found = wanted[:, where], found[:, where]
+    counts = rule.count(wanted, found)
+    if bad:
         counts[:, 0] = 0
-        return counts
-    return rule.count(reference, candidate)
+    return counts
 
 
 def add_counts(frames: Iterable[Counts]) -> Counts:
     """Return the sum of several frames' counts."""
     return np.asarray(np.sum(np.stack(list(frames)), axis=0), np.float64)
+
+
+def _places(shape: tuple[int, ...], axis: int | None) -> tuple[int, ...]:
+    """Return the sizes of all axes but the channels' and those of length 1."""
+    return tuple(size for place, size in enumerate(shape) if place != axis and size != 1)

@@ -97,7 +97,7 @@ def _gate(artefact: Artefact, agreement: Measurement, judge: AgreementJudge, wor
     limit = max(floor.percent, LEAST_FP32) if artefact.precision == "fp32" else floor.percent
     passed = agreement.value >= limit
     missed = "" if passed else f", missed by {limit - agreement.value:.2f}"
-    rule = f"output '{worst}', {judge.rules[worst].text}"
+    rule = f"output '{worst}', {judge.text(worst)}"
     text = f"{artefact.name}: agrees with FP32 in {agreement.text(2)} ({rule}; at least {limit:g} %{missed})"
     return Gate(artefact.name, "min_agreement", limit, agreement.value, passed, text)
 

@@ -44,7 +44,7 @@ TEXTS = {
     "probability map": "F1 of probabilities above 0.5",
     "few positives": "F1 of probabilities above 0.1",
     "segmentation logits": "mean Dice of 5 classes",
-    "softmax map": "F1 of probabilities above 0.5",
+    "softmax map": "mean Dice of 4 classes",
     "one-channel logits": "mean Dice of both signs",
     "class scores": "same greatest value",
     "multi-label": "F1 of probabilities above 0.5",
@@ -102,6 +102,35 @@ def test_classes_of_a_place_without_an_object_mean_nothing():
     assert judge.score([{"y": found}]) == 100
     found[:, 5:] = wanted[:, 5:][:, ::-1]
     assert judge.score([{"y": found}]) < 90
+
+
+def detector(rng, shift=0.0):
+    """Scores and boxes of 200 places; `shift` moves the boxes where there is no object."""
+    scores = sigmoid(rng.normal(-3, 2, (1, 200, 6)))
+    empty = (scores <= 0.5).all(axis=2, keepdims=True)
+    boxes = rng.uniform(0, 1, (1, 200, 4)) * 9 - 4
+    return {"boxes": boxes + shift * empty, "scores": scores}
+
+
+def test_boxes_are_judged_where_an_object_is():
+    wanted = [detector(np.random.default_rng(seed)) for seed in range(4)]
+    found = [detector(np.random.default_rng(seed), shift=5.0) for seed in range(4)]
+    judge = AgreementJudge(wanted)
+    assert judge.text("boxes") == "share within 5 % of the spread, where 'scores' sees an object"
+    assert judge.text("scores") == "F1 of probabilities above 0.5"
+    assert judge.score(found) == 100
+    assert judge.score([{**frame, "boxes": frame["boxes"] + 5} for frame in wanted]) == 0
+
+
+def test_objects_against_a_background_class_are_not_hidden_by_it():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 1, (1, 500, 3))
+    logits[:, :, 0] += 9
+    logits[:, ::10, 1] += 20
+    wanted = softmax(logits, 2)
+    lost = wanted.copy()
+    lost[:, ::20] = [0.9, 0.05, 0.05]
+    assert AgreementJudge([{"y": wanted}]).score([{"y": lost}]) < 85
 
 
 def test_dice_is_symmetric():
