@@ -17,7 +17,7 @@ import onnx_ir as ir
 
 from edgecnn.core.errors import InputError, StageError
 from edgecnn.export.passes.base import Pass, run_all
-from edgecnn.export.passes.editing import add_constant, attribute, fixed_shape, only_reader
+from edgecnn.export.passes.editing import add_constant, attribute, fixed_shape, only_reader, opened
 from edgecnn.export.passes.fold_affine_before import FoldAffineBefore
 from edgecnn.export.passes.fold_normalisation import FoldNormalisation
 from edgecnn.export.passes.infer_shapes import infer_shapes
@@ -56,7 +56,7 @@ def bake_frames(
         InputError: there is no such input, it is no float picture, another input is called `image`, or the numbers are
             not as many as channels, or a scale or deviation is not above 0.
     """
-    work = ir.from_proto(model)
+    work = opened(model)
     old = _picture(work, input_name)
     shape = fixed_shape(old) or ()
     first = shape[1] in {1, 3}

@@ -13,7 +13,7 @@ from edgecnn.core.errors import InputError, StageError
 from edgecnn.export.equivalence import Agreement, Reference
 from edgecnn.export.float32 import to_float32
 from edgecnn.export.passes.base import Pass, run
-from edgecnn.export.passes.editing import nodes
+from edgecnn.export.passes.editing import nodes, opened
 from edgecnn.export.passes.evaluate_constants import EvaluateConstants
 from edgecnn.export.passes.explicit_padding import ExplicitPadding
 from edgecnn.export.passes.fold_affine_after import FoldAffineAfter
@@ -21,6 +21,7 @@ from edgecnn.export.passes.fold_affine_before import FoldAffineBefore
 from edgecnn.export.passes.fold_pad import FoldPad
 from edgecnn.export.passes.gemm_from_matmul import GemmFromMatMul
 from edgecnn.export.passes.infer_shapes import infer_shapes
+from edgecnn.export.passes.inline_if import InlineIf
 from edgecnn.export.passes.own_weights import OwnWeights
 from edgecnn.export.passes.pad_before_maxpool import PadBeforeMaxPool
 from edgecnn.export.passes.raise_opset import RaiseOpset
@@ -38,7 +39,7 @@ AGREED = 1e-4
 HALF_AGREED = 5e-2
 """The same for a model that came in half precision, whose own rounding is this coarse."""
 ROUNDS = 8
-SIMPLIFY: tuple[Pass, ...] = (EvaluateConstants(), RemoveNoops(), Tidy(deduplicate=False))
+SIMPLIFY: tuple[Pass, ...] = (EvaluateConstants(), InlineIf(), RemoveNoops(), Tidy(deduplicate=False))
 FOLD: tuple[Pass, ...] = (
     ExplicitPadding(),
     FoldPad(),
@@ -68,7 +69,8 @@ def prepare(
 
     An open batch size becomes 1; `shapes` gives other open sizes by input name. `opset` is the one to reach, by default
     17; a newer model stays at its own. Inputs and outputs keep names and order; those in other float types become
-    float32. Graphs inside If, Loop and Scan are brought to the opset and else left alone.
+    float32. Graphs inside If, Loop and Scan are brought to the opset and else left alone; an If whose condition turns
+    out constant is replaced by its branch.
 
     Both models are run in ONNX Runtime on seeded random inputs. `rel_error` is ||after - before|| / ||before|| of the
     output where it is largest. Preparing a prepared model changes nothing.
@@ -187,7 +189,7 @@ def _finished(work: ir.Model, ranks: Sequence[int]) -> onnx.ModelProto:
 
 def _blame(single: onnx.ModelProto, target: int, agreement: Agreement) -> str:
     """Name the pass after which the model no longer computes the same."""
-    work, reference = ir.from_proto(single), Reference(single)
+    work, reference = opened(single), Reference(single)
     text = f"preparing the model would change its outputs by {agreement.error:.1e} of their size"
     for step, _ in _apply(work, target):
         if not reference.agree(ir.to_proto(work), AGREED).holds:

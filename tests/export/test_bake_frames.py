@@ -45,7 +45,9 @@ def expected(model, image, scale, mean, std, *, last=False):
 @pytest.mark.parametrize("frame_color", [None, "bgr", "rgb"])
 def test_baked_frames_give_what_normalised_arrays_give(pad, last, scale, mean, std, frame_color):
     model = network(pad=pad, last=last)
+    before = model.SerializeToString()
     baked = bake_frames(model, input_name="x", scale=scale, mean=mean, std=std, color="rgb", frame_color=frame_color)
+    assert model.SerializeToString() == before
     onnx.checker.check_model(baked, full_check=True)
     (entry,) = baked.graph.input
     assert (entry.name, entry.type.tensor_type.elem_type) == ("image", onnx.TensorProto.UINT8)

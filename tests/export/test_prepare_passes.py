@@ -5,10 +5,11 @@ import onnx_ir as ir
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto
+from onnx import TensorProto, helper, numpy_helper
 from small_graphs import assert_same, conv_weights, model_of, node, operators, pixels
 
 from edgecnn.export.passes.base import run
+from edgecnn.export.passes.editing import opened
 from edgecnn.export.passes.evaluate_constants import EvaluateConstants
 from edgecnn.export.passes.explicit_padding import ExplicitPadding
 from edgecnn.export.passes.fold_affine_after import FoldAffineAfter
@@ -16,6 +17,7 @@ from edgecnn.export.passes.fold_affine_before import FoldAffineBefore
 from edgecnn.export.passes.fold_pad import FoldPad
 from edgecnn.export.passes.gemm_from_matmul import GemmFromMatMul
 from edgecnn.export.passes.infer_shapes import infer_shapes
+from edgecnn.export.passes.inline_if import InlineIf
 from edgecnn.export.passes.own_weights import OwnWeights
 from edgecnn.export.passes.pad_before_maxpool import PadBeforeMaxPool
 from edgecnn.export.passes.remove_noops import RemoveNoops
@@ -29,7 +31,7 @@ STATISTICS = {name: np.array([0.5, 1, 1.5, 2], np.float32) + index for index, na
 
 def apply(step, proto, feeds=None, *, changes=True):
     """Run `step` on `proto`, check that nothing else changed and that it is done; return the operators left."""
-    model = ir.from_proto(proto)
+    model = opened(proto)
     infer_shapes(model)
     assert run(step, model).modified is changes
     assert not run(step, model).modified
@@ -294,3 +296,28 @@ def test_a_group_norm_has_its_inputs_shape():
     model = ir.from_proto(proto)
     infer_shapes(model)
     assert [list(value.shape) for value in model.graph.outputs] == [[1, 3, 8, 8]]
+
+
+@pytest.mark.parametrize("taken", [True, False])
+@pytest.mark.parametrize("outside", [True, False])
+def test_a_settled_choice_is_part_of_the_graph(taken, outside):
+    """The branches capture a value, hold a constant of their own, use names of the graph, or hand a value through."""
+    value = helper.make_tensor_value_info("b", TensorProto.FLOAT, None)
+    then = helper.make_graph(
+        [node("Mul", ["a", "two"], ["t"]), node("Relu", ["t"], ["b"])],
+        "then",
+        [],
+        [value],
+        [numpy_helper.from_array(np.float32(2), "two")],
+    )
+    same = helper.make_tensor_value_info("same", TensorProto.FLOAT, None)
+    other = helper.make_graph([node("Identity", ["a"], ["same"])], "else", [], [same])
+    nodes = [
+        node("Conv", ["x", "w"], ["a"]),
+        node("If", ["yes"], ["y" if outside else "c"], then_branch=then, else_branch=other),
+        *([] if outside else [node("Neg", ["c"], ["y"])]),
+    ]
+    proto = model_of(nodes, {**W, "yes": np.array(taken)})
+    left = apply(InlineIf(), proto)
+    assert "If" not in left
+    assert left == ["Conv", *(["Mul", "Relu"] if taken else []), *([] if outside else ["Neg"])]

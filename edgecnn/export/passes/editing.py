@@ -4,12 +4,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
 WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 """Operators that multiply with weights; each owns its own."""
+
+
+def opened(model: onnx.ModelProto) -> ir.Model:
+    """Return a copy of `model` to work on. Without the copy, a renamed initializer would be renamed in `model` too."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    return ir.from_proto(copy)
 
 
 def constant(value: ir.Value | None) -> Array | None:

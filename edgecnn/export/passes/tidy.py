@@ -14,7 +14,7 @@ from onnx_ir.passes.common import (
 )
 
 from edgecnn.core.errors import StageError
-from edgecnn.export.passes.base import digest
+from edgecnn.export.passes.base import fingerprint
 from edgecnn.export.passes.editing import bypass, nodes
 
 
@@ -34,7 +34,7 @@ class Tidy:
 
     def call(self, model: ir.Model) -> bool:
         """Run them all. Some of them change a node's trailing inputs and outputs and do not say so."""
-        before = digest(model)
+        before = fingerprint(model)
         # Its own pass for this gives two outputs one name where one is the other's copy.
         for node in nodes(model, "Identity"):
             if node.inputs[0] is not None:
@@ -50,7 +50,7 @@ class Tidy:
             TopologicalSortPass(),
         )
         steps(model)
-        return digest(model) != before
+        return not before.same(fingerprint(model))
 
     def ensures(self, model: ir.Model) -> None:
         """Every node is read by another or by the outside, and no metadata is left."""
