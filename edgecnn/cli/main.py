@@ -73,6 +73,8 @@ def run(arguments: list[str], **extra: Any) -> int:
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except click.Abort:
+        # What click makes of Ctrl-C within a command.
+        click.echo("edgecnn: interrupted", err=True)
         return 130
     except click.ClickException as error:
         error.show()

@@ -25,9 +25,9 @@ SUFFIX = ".onnx"
 @click.option(
     "--precision",
     type=click.Choice(["int8", "mixed", "fp16"]),
-    default="int8",
+    default="mixed",
     show_default=True,
-    help="INT8 wherever the scheme takes it, where it pays, or nowhere.",
+    help="INT8 where it pays and keeps the floor (a search), wherever the scheme takes it, or nowhere.",
 )
 @click.option("--scale", type=float, help="Pixels are divided by this first.  [default: 255]")
 @click.option("--mean", metavar="M[,M,M]", help="Then this is taken off, in the order of --color.  [default: 0]")
@@ -52,7 +52,9 @@ SUFFIX = ".onnx"
 @click.option("--keep-float", multiple=True, metavar="PATTERN", help="Nodes that stay in float, by name. Repeatable.")
 @click.option("--frames", type=click.IntRange(1), default=300, show_default=True, help="Most frames read from --calib.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Engine threads.")
-@click.option("--minutes", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Longest search.")
+@click.option(
+    "--minutes", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Longest search, a target."
+)
 @click.option("--seconds", type=click.FloatRange(0.5), default=5.0, show_default=True, help="Timing of an artefact.")
 @click.option("--workdir", type=click.Path(path_type=Path), help="Temporary files; of a recipe, its results.")
 @click.option("--force", is_flag=True, help="Replace the bundle that is at --out.")

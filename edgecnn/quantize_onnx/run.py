@@ -150,7 +150,8 @@ def _judged(source: Source, made: Made, work: Path, steps: "_Steps") -> tuple[Pa
             if variant.place is None:
                 raise GateError(f"{gate.text}; the engine does not compute what the model says")
             halves = half_variants(source, variant.place, work) if variant.precision != "fp16" else []
-            made.notes.append(f"{gate.text}; left out, {'FP16 and ' if halves else ''}FP32 stand in")
+            advice = "; --precision mixed may hold it" if variant.precision == "int8" else ""
+            made.notes.append(f"{gate.text}; left out, {'FP16 and FP32 stand' if halves else 'FP32 stands'} in{advice}")
             _add(made, halves)
         draft = _draft(source, made, work)
         verified = _verified(source, made, draft, work)
@@ -243,10 +244,12 @@ def _tell_frames(source: Source, notes: list[str]) -> None:
 
 
 def _tell_speed(made: Made, benched: BenchResult) -> None:
-    """Note every compressed artefact that is not faster than FP32 in its own engine."""
+    """Note every quantized artefact that is not faster than FP32 in its own engine."""
     for variant in made.variants.values():
+        if variant.evidence is None:
+            continue
         gain = speedup(benched.ratios, variant.name, f"{variant.target}-fp32")
-        if variant.precision != "fp32" and variant.timed and gain is not None and gain.value <= 1:
+        if gain is not None and gain.value <= 1:
             made.notes.append(
                 f"{variant.name} is not faster than {variant.target}-fp32: {gain.text(2)}; the faster one is loaded"
             )

@@ -19,7 +19,7 @@ from edgecnn.runtime import load
 from edgecnn.verify.agreement import verify_agreement
 
 SIZE = 24
-QUICK = ("--seconds", "0.5", "--threads", "1")
+QUICK = ("--seconds", "0.5", "--threads", "1", "--precision", "int8")
 
 
 def network(opset=11, inputs=1, batch="N"):
@@ -140,6 +140,20 @@ def test_arrays_of_two_inputs(place, capsys):
         assert model.infer(feeds)["y"].shape == (1, 4, SIZE // 2, SIZE // 2)
     assert main.run(["bundle", "inspect", str(out)]) == 0
     assert "none; it takes 'x' float32" in capsys.readouterr().out
+
+
+def test_a_search_keeps_the_floor_or_says_that_float_is_better(place, capsys):
+    out = place / "out" / "mixed"
+    more = ("--target", "onnxruntime", "--precision", "mixed", "--minutes", "0.1", "--json")
+    assert asked(place, "net.onnx", "x.npz", out, *more) == 0
+    told = json.loads(capsys.readouterr().out)
+    artefacts = {row["name"]: row for row in told["artefacts"]}
+    if "onnxruntime-mixed" in artefacts:
+        assert artefacts["onnxruntime-mixed"]["agreement"]["value"] >= 98
+        assert told["quantized"][0]["decisions"]
+    else:
+        assert list(artefacts) == ["onnxruntime-fp32"]
+        assert any("FP32" in note for note in told["notes"])
 
 
 def test_what_misses_the_floor_is_left_out_and_said(place, capsys, monkeypatch):

@@ -1,10 +1,13 @@
 """All figures of every artefact, by condition, and how far each lies from the golden outputs."""
 
+from edgecnn.core.evidence import VerifyResult
 from edgecnn.core.measure import Measurement
 from edgecnn.report import charts, wording
 from edgecnn.report.blocks import Absent, Block, Cell, Chart, Charts, Section, Table, Text
 from edgecnn.report.facts import ArtefactFacts, ReportFacts
 from edgecnn.report.verdict import chosen
+
+AGREEMENT = "agreement"
 
 
 def build(facts: ReportFacts) -> Section | Absent:
@@ -14,12 +17,7 @@ def build(facts: ReportFacts) -> Section | Absent:
         return Absent("Accuracy was not judged: no labelled frames came with it.")
     blocks: list[Block] = []
     if facts.verify:
-        blocks.append(
-            Text(
-                f"Judged by {facts.verify.metric} on {facts.verify.frames:,} frames. Drops are paired by frame against "
-                f"{facts.reference}; one point is a hundredth of the figure."
-            )
-        )
+        blocks.append(Text(_judged(facts.verify)))
     blocks.append(_figures(judged))
     tagged = [artefact for artefact in judged if artefact.by_tag]
     if tagged:
@@ -27,6 +25,18 @@ def build(facts: ReportFacts) -> Section | Absent:
         blocks.append(_tags(facts, tagged))
     blocks.extend(_parity(facts))
     return Section("accuracy", "Accuracy", tuple(blocks))
+
+
+def _judged(verify: VerifyResult) -> str:
+    if verify.metric == AGREEMENT:
+        return (
+            f"Judged without labels on {verify.frames:,} frames: how far an artefact decides what the FP32 model given "
+            "decides, in percent. Of several outputs the one that agrees least counts."
+        )
+    return (
+        f"Judged by {verify.metric} on {verify.frames:,} frames. Drops are paired by frame against "
+        f"{verify.reference}; one point is a hundredth of the figure."
+    )
 
 
 def _figures(judged: list[ArtefactFacts]) -> Table:
