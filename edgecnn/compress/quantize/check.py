@@ -27,6 +27,7 @@ HINTS: tuple[Rule, ...] = (
     hints.rounding_before_activation,
     hints.coarse_weights,
     hints.needless_pairs,
+    hints.moved_anew,
     hints.heard_twice,
 )
 
@@ -34,9 +35,9 @@ HINTS: tuple[Rule, ...] = (
 def violations(model: onnx.ModelProto, scheme: Scheme) -> list[str]:
     """Return one sentence for each rule of `scheme` that `model` breaks; empty if it keeps them all.
 
-    Each names the node, the rule, and what to do. A file that is no valid graph breaks the first of all rules.
+    Each names the node, the rule, and what to do. To be valid ONNX is the first of all rules.
     """
-    return _ask(model, scheme, RULES)
+    return [*_invalid(model), *_ask(model, scheme, RULES)]
 
 
 def advice(model: onnx.ModelProto, scheme: Scheme) -> list[str]:
@@ -44,12 +45,29 @@ def advice(model: onnx.ModelProto, scheme: Scheme) -> list[str]:
     return _ask(model, scheme, HINTS)
 
 
+def _invalid(model: onnx.ModelProto) -> Iterator[str]:
+    try:
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, ValueError) as error:
+        yield f"the model is no valid ONNX, mend this first: {_line(error)}"
+
+
 def _ask(model: onnx.ModelProto, scheme: Scheme, rules: tuple[Rule, ...]) -> list[str]:
     try:
         read = _read(model)
     except Exception as error:  # noqa: BLE001 - whatever a strange file breaks in a reader, the file is what is wrong
-        return [f"the model can't be read as an ONNX graph: {' '.join(str(error).split())[:200]}"]
-    return list(dict.fromkeys(sentence for rule in rules for sentence in rule(read, scheme)))
+        return [f"the model can't be read as a graph: {_line(error)}"]
+    found: dict[str, None] = {}
+    for rule in rules:
+        try:
+            found.update(dict.fromkeys(rule(read, scheme)))
+        except Exception as error:  # noqa: BLE001 - a damaged graph must not hide what else is wrong with it
+            found[f"the graph is damaged, and rule '{rule.__name__}' can't be judged: {_line(error)}"] = None
+    return list(found)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def _read(model: onnx.ModelProto) -> ir.Model:

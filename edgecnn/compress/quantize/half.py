@@ -48,6 +48,11 @@ def halve(model: ir.Model, float32_nodes: Iterable[str] = ()) -> None:
     halver.finish()
 
 
+def is_wide(scale: np.floating) -> bool:
+    """Whether integers of 8 bits at this scale reach beyond float16."""
+    return bool(scale * 255 > MOST)
+
+
 class _Halver:
     def __init__(self, model: ir.Model, kept: set[str]) -> None:
         self.graph, self.opset = model.graph, model.opset_imports.get("", 1)
@@ -71,7 +76,8 @@ class _Halver:
                     self._read(reader, index, FULL)
         for index, value in enumerate(node.outputs):
             if value.dtype == FULL and self._gives_half(node, index, able):
-                value.dtype = HALF
+                # A type of its own: clones of a graph share them.
+                value.type = ir.TensorType(HALF)
                 self.halved.add(value)
 
     def _read(self, node: ir.Node, index: int, dtype: ir.DataType) -> None:
@@ -160,7 +166,7 @@ def _around_wide_scales(graph: ir.Graph) -> Iterator[ir.Node]:
     """Yield Q and DQ whose scale float16 can't hold, and what they share a float tensor with."""
     for node in graph:
         scale = constant(node.inputs[1]) if node.op_type in QUANTIZERS and len(node.inputs) > 1 else None
-        if scale is None or not scale.size or (scale.max() * 128 <= MOST and scale.min() >= LEAST):
+        if scale is None or not scale.size or not (is_wide(scale.max()) or scale.min() < LEAST):
             continue
         yield node
         if node.op_type == "QuantizeLinear" and node.inputs[0] is not None:
@@ -186,7 +192,7 @@ def _is_lost(value: ir.Value) -> bool:
     if array is None or array.size != 1 or not np.isfinite(array).all():
         return False
     size = abs(float(array.reshape(())))
-    return 0 < size < LEAST or MOST < size < BOUND
+    return bool(0 < size < LEAST or MOST < size < BOUND)
 
 
 def _overflows(value: ir.Value) -> bool:

@@ -7,7 +7,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgecnn.compress.quantize.graph import constant
-from edgecnn.compress.quantize.half import LEAST
+from edgecnn.compress.quantize.half import LEAST, is_wide
 from edgecnn.compress.quantize.pairs import initializer, result
 from edgecnn.compress.quantize.ranges import scale_and_zero, widen
 from edgecnn.compress.quantize.scheme import Format, Scheme
@@ -94,7 +94,7 @@ def _plain_gemm(graph: ir.Graph, node: ir.Node, weights: Array, bias: Array | No
 
 def _rescaled(weights: Array, made: Weights, scale: Array, scheme: Scheme) -> Weights:
     """Return the weights at another scale, such as one that float16 can hold."""
-    if scheme.float_type == "float16":
+    if scheme.float_type == "float16" and not is_wide(scale.max()):
         scale = np.maximum(scale, LEAST).astype(np.float16)
     scale = np.asarray(scale, np.float32)
     shape = [1] * weights.ndim

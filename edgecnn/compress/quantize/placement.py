@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgecnn.compress.quantize.graph import is_constant, values
-from edgecnn.compress.quantize.half import LEAST, halve
+from edgecnn.compress.quantize.half import LEAST, halve, is_wide
 from edgecnn.compress.quantize.operands import WeightCache, quantize_constant, quantize_node
 from edgecnn.compress.quantize.pairs import initializer, result
 from edgecnn.compress.quantize.plan import Plan
@@ -56,8 +56,8 @@ def place(
 
 
 def _fit(scale: Scale, scheme: Scheme) -> Scale:
-    """Return the scale as the scheme's float type can hold it: it is at least `LEAST`."""
-    if scheme.float_type == "float32":
+    """Return the scale as the scheme's float type can hold it; one too wide for float16 makes an island of float32."""
+    if scheme.float_type == "float32" or is_wide(scale.scale):
         return scale
     return Scale(np.float32(np.float16(max(scale.scale, LEAST))), scale.zero_point, scale.dtype)
 

@@ -15,11 +15,11 @@ def activations(model: ir.Model, scheme: Scheme) -> Iterator[str]:
         found = rounding(node)
         if not is_activation(node) or found.scale is None or found.zero is None:
             continue
-        if not found.single:
+        if not found.single or found.zero.size != 1:
             yield f"{call(node)}: an activation needs one scale in all, and it has {found.scale.size}"
             continue
         formats = {scheme.activation, scheme.nonnegative}
-        zero = int(found.zero.reshape(-1)[0])
+        zero = int(found.zero.reshape(()))
         as_stored = scheme.pixels_as_stored and found.dtype == "uint8" and _is_given(node)
         # A format for numbers of one sign alone has its zero at the end.
         signed = found.fits(scheme.activation)

@@ -81,6 +81,18 @@ def needless_pairs(model: ir.Model, scheme: Scheme) -> Iterator[str]:
             yield f"{call(node)}: only float ops stand on either side of it; take it out"
 
 
+def moved_anew(model: ir.Model, scheme: Scheme) -> Iterator[str]:
+    """Find nodes that only move values and have another scale behind than in front."""
+    for node in model.graph:
+        if node.op_type == "Concat" or role(node, scheme) != "commuting":
+            continue
+        before = dequantizer(node.inputs[0])
+        behind = [reader for value in node.outputs for reader in quantizers(value)]
+        keys = {rounding(pair).key() for pair in ([before] if before is not None else []) + behind} - {None}
+        if before is not None and len(keys) > 1:
+            yield f"{call(node)}: its input and its output have {len(keys)} scales; at one it would only move integers"
+
+
 def heard_twice(model: ir.Model, scheme: Scheme) -> Iterator[str]:
     """Find results of convolutions that are rounded although a single float op reads them."""
     if scheme.quantized_outputs:

@@ -30,21 +30,29 @@ def rounded_ends(model: ir.Model, scheme: Scheme) -> Iterator[str]:
 
 
 def shared_scales(model: ir.Model, scheme: Scheme) -> Iterator[str]:
-    """Check that what only moves values has one scale on all sides; Concat may also round anew what it has joined."""
+    """Check that what Concat joins for an INT8 node has one scale, unless the result is rounded anew."""
     for node in model.graph:
-        if role(node, scheme) != "commuting":
-            continue
-        behind = [reader for value in node.outputs for reader in quantizers(value)]
-        if node.op_type == "Concat" and behind:
+        if node.op_type != "Concat" or role(node, scheme) != "commuting" or not _feeds_int8(node, scheme):
             continue
         beside = [
             found for _, value in moved(node) if (found := dequantizer(value)) is not None and is_activation(found)
         ]
-        if scheme.quantized_outputs:
-            beside = beside + behind if beside and behind else []
         keys = {rounding(one).key() for one in beside} - {None}
         if len(keys) > 1:
-            yield f"{call(node)}: its inputs and outputs must share one scale, and they have {len(keys)}"
+            yield f"{call(node)}: its inputs must share one scale, and they have {len(keys)}; or put Q and DQ behind it"
+
+
+def _feeds_int8(node: ir.Node, scheme: Scheme) -> bool:
+    """Whether what `node` gives reaches, moved or not but not rounded, a node with quantized weights."""
+    seen, pending = set(node.outputs), list(node.outputs)
+    while pending:
+        for use in pending.pop().uses():
+            if use.idx == 0 and use.node.op_type in scheme.channel_axis and weights_of(use.node)[0] is not None:
+                return True
+            new = set(use.node.outputs) - seen if role(use.node, scheme) == "commuting" else set()
+            seen |= new
+            pending.extend(new)
+    return False
 
 
 def _is_rounded(value: ir.Value) -> bool:

@@ -13,6 +13,7 @@ from edgecnn.compress.quantize.scheme import Format
 
 Q, DQ = "QuantizeLinear", "DequantizeLinear"
 RESHAPING = frozenset({"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
+FLOATS = frozenset({ir.DataType.FLOAT, ir.DataType.FLOAT16})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,10 @@ def is_pair_node(node: ir.Node | None) -> bool:
 
 
 def dequantizer(value: ir.Value | None) -> ir.Node | None:
-    """Return the DQ that gives `value`, or None."""
+    """Return the DQ that gives `value`, or None; a Cast between two float types may stand behind it."""
     node = value.producer() if value is not None else None
+    if node is not None and node.op_type == "Cast" and node.inputs and node.outputs[0].dtype in FLOATS:
+        node = node.inputs[0].producer() if node.inputs[0] is not None else None
     return node if node is not None and node.op_type == DQ and is_pair_node(node) else None
 
 
