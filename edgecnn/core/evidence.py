@@ -162,6 +162,33 @@ class Drift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     unmatched: tuple[str, ...] = ()
 
 
+class UnitDecision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a search decided for one node.
+
+    Attributes:
+        precision: what it runs in.
+        saving: what INT8 saves in it, as a share of the float network's time; negative where INT8 is slower.
+        noise: what its INT8 form alone adds to the outputs, noise over signal power.
+        reason: why, in words.
+        how: where `saving` comes from.
+    """
+
+    precision: Literal["int8", "float"]
+    saving: float
+    noise: float
+    reason: str
+    how: Literal["measured", "predicted"] = "measured"
+
+
+class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One assignment a search tried: units in INT8 of how many, the judge's figure, time predicted (1: all float)."""
+
+    int8: int
+    units: int
+    score: float
+    predicted_time: float | None = None
+
+
 class QuantizedModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One INT8 model: how it was made, which nodes run in INT8, and why each other one was left in float."""
 
@@ -174,6 +201,9 @@ class QuantizedModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     left_in_float: dict[str, str]
     tensors: dict[str, QuantizedTensor]
     drift: Drift | None = None
+    decisions: dict[str, UnitDecision] = {}
+    trials: tuple[Trial, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class QuantizeResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

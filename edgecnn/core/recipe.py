@@ -90,10 +90,19 @@ class TrainSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class QuantizeSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """INT8 by each target's scheme. `keep_float` holds name patterns of nodes that stay in float."""
+    """INT8 by each target's scheme. `keep_float` holds name patterns of nodes that stay in float.
 
+    `precision: int8` quantizes all that the scheme takes. `mixed` searches for the fastest mix of INT8 and float whose
+    figure, on `judge_frames` training frames that calibrate nothing, is at most `max_drop` points below FP32's; the
+    search of a target takes about `minutes`.
+    """
+
+    precision: Literal["int8", "mixed"] = "int8"
     ranges: Literal["minmax", "percentile", "mse", "entropy"] = "mse"
     keep_float: tuple[str, ...] = ()
+    max_drop: NotNegative = 0.3
+    judge_frames: Count = 200
+    minutes: Positive = 8.0
 
 
 class VerifySection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -1,8 +1,9 @@
-"""Rewrites: the same network in other words, each variant offered to be timed on the target and kept if it is faster."""
+"""Rewrites: the same network in other words; each is offered to be timed on the target, and kept if it is faster."""
 
 import onnx
 import onnx_ir as ir
 
+from edgecnn.core.errors import StageError
 from edgecnn.export.equivalence import Reference
 from edgecnn.export.passes.base import Pass, run
 from edgecnn.export.passes.convolve_selections import ConvolveSelections
@@ -11,7 +12,6 @@ from edgecnn.export.passes.infer_shapes import infer_shapes
 from edgecnn.export.passes.own_weights import OwnWeights
 from edgecnn.export.passes.simplify_selections import SimplifySelections
 from edgecnn.export.passes.tidy import Tidy
-from edgecnn.core.errors import StageError
 
 AGREED = 1e-4
 """How far, relative to their size, outputs may move: the order of a few sums."""
@@ -31,8 +31,8 @@ def rewritten(model: onnx.ModelProto) -> dict[str, onnx.ModelProto]:
     reference, found, seen = None, {}, {model.SerializeToString(deterministic=True)}
     for name, steps in REWRITES.items():
         work = ir.from_proto(model)
-        # All are run, whether or not one before changed anything.
-        if not any([run(step, work).modified for step in steps]):
+        changed = [run(step, work).modified for step in steps]
+        if not any(changed):
             continue
         run(Tidy(deduplicate=False), work)
         run(OwnWeights(), work)
@@ -45,6 +45,8 @@ def rewritten(model: onnx.ModelProto) -> dict[str, onnx.ModelProto]:
         reference = reference or Reference(model)
         agreement = reference.agree(result, AGREED)
         if not agreement.holds:
-            raise StageError(f"rewrite '{name}' would change the outputs by {agreement.error:.1e}; please report the model")
+            raise StageError(
+                f"rewrite '{name}' would change the outputs by {agreement.error:.1e}; please report the model"
+            )
         found[name] = result
     return found

@@ -6,8 +6,8 @@ times: one saving a unit and one price a number that crosses between the formats
 assignment looks like. Where the engine does not run here the savings are predicted from counts, and called so.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -23,10 +23,18 @@ PREDICTED_GAIN = 2.0
 """How much faster than float16 or float32 an engine multiplies INT8, where nothing was measured."""
 PRIOR_SPREAD = 1.0
 """How far a unit's saving may lie from its share of the work before the fit resists, as a share of the former."""
-NOISE = 0.01
-"""Noise of one timed network, as a share of the whole time."""
+LEAST_NOISE = 0.005
+"""Standard deviation that a timed network has at least, as a share of the whole time."""
 FEWEST_TRIALS = 8
 FLOAT_RUNS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A network's time as a share of the float network's, and the standard deviation of that."""
+
+    share: float
+    deviation: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +81,13 @@ def predict_latency(units: Units) -> LatencyModel:
 
 
 def measure_latency(
-    units: Units, time_of: Callable[[Choice], float], budget: Callable[[], bool], most_trials: int, seed: int = 0
+    units: Units, time_of: Callable[[Choice], Timed], budget: Callable[[], bool], most_trials: int, seed: int = 0
 ) -> LatencyModel:
     """Fit a model to timed assignments.
 
     Args:
         units: the units.
-        time_of: times an assignment: its time as a share of the float network's, taken in turn with it.
+        time_of: times an assignment, in turn with the float network.
         budget: whether there is time for another one.
         most_trials: the most assignments timed.
         seed: of the assignments drawn.
@@ -94,7 +102,7 @@ def measure_latency(
             choices.append(_draw(count, rng))
             taken.append(time_of(choices[-1]))
             shown.advance()
-    return _fit(units, np.asarray(choices), np.asarray(taken))
+    return _fit(units, np.asarray(choices), taken)
 
 
 def _draw(count: int, rng: np.random.Generator) -> Choice:
@@ -107,22 +115,24 @@ def _draw(count: int, rng: np.random.Generator) -> Choice:
     return ~choice if rng.random() < 0.25 else choice
 
 
-def _fit(units: Units, choices: NDArray[np.bool_], taken: NDArray[np.float64]) -> LatencyModel:
+def _fit(units: Units, choices: NDArray[np.bool_], timed: Sequence[Timed]) -> LatencyModel:
     """Least squares of time = 1 - savings + crossing x numbers crossed, savings held near their share of the work.
 
-    The last two unknowns are the crossing price and how much of its share a typical unit saves.
+    Each time counts by its own deviation. The last two unknowns are the crossing price and how much of its share a
+    typical unit saves.
     """
+    taken = np.asarray([one.share for one in timed])
+    weight = 1 / np.maximum([one.deviation for one in timed], LEAST_NOISE)
     share = predict_latency(units).savings
     count, moved = len(units.names), np.asarray([crossed(units, choice) for choice in choices])
     scale = max(float(moved.max()), 1.0)
-    rows = np.hstack([-choices.astype(np.float64), (moved / scale)[:, None], np.zeros((len(taken), 1))]) / NOISE
+    rows = np.hstack([-choices.astype(np.float64), (moved / scale)[:, None], np.zeros((len(taken), 1))])
+    spread = PRIOR_SPREAD * share + share.mean() / 4
     held = np.zeros((count, count + 2))
-    spread = PRIOR_SPREAD * share + share.mean()
     held[np.arange(count), np.arange(count)] = 1 / spread
     held[:, -1] = -share / spread
-    system = np.vstack([rows, held])
-    answer = np.linalg.lstsq(system, np.concatenate([(taken - 1) / NOISE, np.zeros(count)]), rcond=None)[0]
-    price = max(float(answer[-2]), 0.0) / scale
-    model = LatencyModel(answer[:count], price, units, "measured", len(taken))
+    system = np.vstack([rows * weight[:, None], held])
+    answer = np.linalg.lstsq(system, np.concatenate([(taken - 1) * weight, np.zeros(count)]), rcond=None)[0]
+    model = LatencyModel(answer[:count], max(float(answer[-2]), 0.0) / scale, units, "measured", len(taken))
     left = [model.time(choice) - value for choice, value in zip(choices, taken, strict=True)]
-    return LatencyModel(answer[:count], price, units, "measured", len(taken), float(np.sqrt(np.mean(np.square(left)))))
+    return replace(model, error=float(np.sqrt(np.mean(np.square(left)))))

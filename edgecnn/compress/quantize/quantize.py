@@ -1,107 +1,132 @@
-"""Quantize a float ONNX model by a scheme: plan, observe, choose ranges, place."""
+"""Quantize a float ONNX model by a scheme: level channels, observe, choose ranges, place Q/DQ, learn the rounding."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
-import numpy as np
 import onnx
-import onnx_ir as ir
-from onnx_ir.passes.common import RemoveUnusedNodesPass
 
-from edgecnn.compress.quantize.histogram import Histogram
-from edgecnn.compress.quantize.observers import Feeds, observe
-from edgecnn.compress.quantize.placement import Scale, place
-from edgecnn.compress.quantize.plan import Plan, make_plan
-from edgecnn.compress.quantize.ranges import Method, find_range, scale_and_zero, widen
+from edgecnn.compress.quantize.correction.equalization import equalize
+from edgecnn.compress.quantize.correction.rounding import Budget, reconstruct
+from edgecnn.compress.quantize.ranges import Method
 from edgecnn.compress.quantize.scheme import Scheme
+from edgecnn.compress.quantize.simulate import Calibration, Subset, output_error, outputs
+from edgecnn.compress.quantize.workbench import Placed, Workbench
 from edgecnn.core.errors import InputError, StageError
 from edgecnn.core.evidence import QuantizedTensor
+
+PROBE_FRAMES = 6
+"""Frames on which a correction has to lower the outputs' error to be kept."""
+BALANCE = 0.75
+"""How far equalization serves the activations rather than the weights that read them, whose rounding is learned."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a model is quantized: range method, name patterns of nodes that stay in float, threads of the observer."""
+    """How a model is quantized.
+
+    Attributes:
+        ranges: how the ranges of activations are chosen.
+        keep_float: name patterns of nodes that stay in float.
+        threads: of ONNX Runtime, which observes and simulates.
+        correct: whether channels are equalized and rounding is learned, each where it lowers the outputs' error.
+        seconds: the most that learning the rounding may take.
+    """
 
     ranges: Method = "mse"
     keep_float: tuple[str, ...] = ()
     threads: int = 2
+    correct: bool = True
+    seconds: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class QuantizeReport:
-    """What was done: nodes in INT8, why each other one is not, every quantized tensor, and the frames observed."""
+    """What was done: nodes in INT8, why each other one is not, every quantized tensor, frames observed, corrections."""
 
     quantized: tuple[str, ...]
     left_in_float: dict[str, str]
     tensors: dict[str, QuantizedTensor]
     frames: int
+    notes: tuple[str, ...] = ()
 
 
 def quantize(
-    model: onnx.ModelProto, scheme: Scheme, calibration: Iterable[Feeds], settings: Settings
+    model: onnx.ModelProto, scheme: Scheme, calibration: Calibration, settings: Settings
 ) -> tuple[onnx.ModelProto, QuantizeReport]:
-    """Return `model` in INT8 by `scheme`, and what was done. `model` stays as it was.
+    """Return `model` in INT8 by `scheme`, all that the scheme takes, and what was done. `model` stays as it was.
 
-    `calibration` yields the model's inputs by name, one frame each, and is read once.
+    `calibration` yields the model's inputs by name, one frame each, and is gone through several times.
 
     Raises:
-        InputError: the model's opset is older than the scheme needs, or the scheme finds nothing to quantize in it.
+        InputError: the model's opset is not one the scheme takes, or the scheme finds nothing to quantize in it.
         DataError: no calibration frame, or one that gives NaN or infinity.
         StageError: the result is no valid ONNX model.
     """
+    quantizer = Quantizer(model, scheme, calibration, settings)
+    return quantizer.finish(quantizer.fitted())
+
+
+class Quantizer:
+    """The best float form of a model for a scheme, on the workbench, and the corrections that pay on it.
+
+    Attributes:
+        bench: the workbench.
+        notes: what was done before and after, a line each.
+    """
+
+    def __init__(self, model: onnx.ModelProto, scheme: Scheme, calibration: Calibration, settings: Settings) -> None:
+        """Equalize where it helps, and observe. Raises as `quantize` does."""
+        _check_opset(model, scheme)
+        self._calibration, self._settings = calibration, settings
+        self.notes: list[str] = []
+        self._probe = list(Subset(calibration, PROBE_FRAMES))
+        self._reference = outputs(model, self._probe, settings.threads)
+        self.bench = self._equalized(model, scheme) if settings.correct else self._workbench(model, scheme)
+
+    def fitted(self, int8: Collection[str] | None = None) -> Placed:
+        """Return the model with the units `int8` (None: all) quantized and, where that helps, its rounding learned."""
+        placed = self.bench.build(self._settings.ranges, int8)
+        if not self._settings.correct:
+            return placed
+        budget = Budget(seconds=self._settings.seconds, threads=self._settings.threads)
+        learned, _ = reconstruct(self.bench.model, placed.model, self._calibration, budget)
+        better = self._error(learned) < self._error(placed.model)
+        return Placed(learned, placed.plan, placed.tensors) if better else placed
+
+    def finish(self, placed: Placed) -> tuple[onnx.ModelProto, QuantizeReport]:
+        """Return the checked model and its report."""
+        try:
+            onnx.checker.check_model(placed.model, full_check=True)
+        except onnx.checker.ValidationError as error:
+            raise StageError(f"scheme {self.bench.scheme.name} gave an invalid model: {error}") from error
+        plan = placed.plan
+        report = QuantizeReport(
+            tuple(plan.nodes), plan.left_in_float, placed.tensors, self.bench.frames, tuple(self.notes)
+        )
+        return placed.model, report
+
+    def _workbench(self, model: onnx.ModelProto, scheme: Scheme) -> Workbench:
+        return Workbench(model, scheme, self._calibration, self._settings.keep_float, self._settings.threads)
+
+    def _equalized(self, model: onnx.ModelProto, scheme: Scheme) -> Workbench:
+        """Return the workbench of the model with its channels equalized, or as it is where that errs less."""
+        plain = self._workbench(model, scheme)
+        form, done = equalize(plain.model, self._calibration, balance=BALANCE, threads=self._settings.threads)
+        if not done.channels:
+            return plain
+        bench = self._workbench(form, scheme)
+        before, after = (self._error(one.build(self._settings.ranges).model) for one in (plain, bench))
+        if after >= before:
+            return plain
+        self.notes.append(f"{done.channels} channels equalized: output error {before:.4f} before, {after:.4f} after")
+        return bench
+
+    def _error(self, model: onnx.ModelProto) -> float:
+        return output_error(self._reference, outputs(model, self._probe, self._settings.threads))
+
+
+def _check_opset(model: onnx.ModelProto, scheme: Scheme) -> None:
     opset = next((entry.version for entry in model.opset_import if entry.domain in {"", "ai.onnx"}), 0)
-    if opset < scheme.min_opset:
-        raise InputError(f"scheme {scheme.name} needs opset {scheme.min_opset} or newer; the model has {opset}")
-    work = named(model)
-    plan = make_plan(work, scheme, settings.keep_float)
-    if not plan.nodes:
-        raise InputError(f"scheme {scheme.name} finds nothing to quantize: {_why(plan)}")
-    observed = tuple(name for name in plan.tensors if name not in plan.pixels)
-    histograms, frames = observe(ir.to_proto(work), observed, calibration, settings.threads)
-    scales, tensors = _choose(plan, scheme, histograms, settings.ranges)
-    place(work, scheme, plan, scales)
-    RemoveUnusedNodesPass()(work)
-    result = ir.to_proto(work)
-    try:
-        onnx.checker.check_model(result, full_check=True)
-    except onnx.checker.ValidationError as error:
-        raise StageError(f"scheme {scheme.name} gave an invalid model: {error}") from error
-    return result, QuantizeReport(tuple(plan.nodes), plan.left_in_float, tensors, frames)
-
-
-def named(model: onnx.ModelProto) -> ir.Model:
-    """Return a copy of `model` on onnx_ir with shapes inferred, in which every node carries a name of its own."""
-    work = ir.from_proto(onnx.shape_inference.infer_shapes(model))
-    taken: set[str] = set()
-    for index, node in enumerate(work.graph):
-        if not node.name or node.name in taken:
-            node.name = f"{node.op_type}.{index}"
-        taken.add(node.name)
-    return work
-
-
-def _choose(
-    plan: Plan, scheme: Scheme, histograms: dict[str, Histogram], method: Method
-) -> tuple[dict[str, Scale], dict[str, QuantizedTensor]]:
-    scales, tensors = {}, {}
-    for group in plan.groups():
-        if group[0] in plan.pixels:
-            pixels = plan.pixels[group[0]]
-            low, high = -float(pixels.mean), 255.0 - pixels.mean
-            scales[group[0]] = Scale(np.float32(1), pixels.zero_point, pixels.dtype)
-            tensors[group[0]] = QuantizedTensor(low, high, 1.0, pixels.zero_point, low, high)
-            continue
-        nonnegative = all(histograms[name].seen_min >= 0 for name in group)
-        form = scheme.nonnegative if nonnegative else scheme.activation
-        spans = [find_range(histograms[name], method, form) for name in group]
-        low, high = widen(min(low for low, _ in spans), max(high for _, high in spans), form)
-        scale, zero = scale_and_zero(low, high, form)
-        for name in group:
-            seen = histograms[name]
-            scales[name] = Scale(scale, zero, form.dtype)
-            tensors[name] = QuantizedTensor(low, high, float(scale), zero, seen.seen_min, seen.seen_max)
-    return scales, tensors
-
-
-def _why(plan: Plan) -> str:
-    return "; ".join(f"{name}: {reason}" for name, reason in list(plan.left_in_float.items())[:3]) or "no such node"
+    if not scheme.min_opset <= opset <= scheme.max_opset:
+        wanted = f"opset {scheme.min_opset} to {scheme.max_opset}"
+        raise InputError(f"scheme {scheme.name} needs {wanted}; the model has {opset}")

@@ -1,6 +1,8 @@
 """The quantize stage: one INT8 model a target, each by the target's own scheme."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, final
@@ -8,19 +10,22 @@ from typing import Any, final
 import numpy as np
 import onnx
 
+from edgecnn.compress.quantize.candidate import Bench
 from edgecnn.compress.quantize.check import violations
 from edgecnn.compress.quantize.drift import measure_drift
+from edgecnn.compress.quantize.labelled import LabelJudge
 from edgecnn.compress.quantize.observers import Feeds
-from edgecnn.compress.quantize.quantize import Quantizer, Settings
+from edgecnn.compress.quantize.quantize import Quantizer, QuantizeReport, Settings
+from edgecnn.compress.quantize.search import Found, Goal, search
 from edgecnn.core import atomic, evidence
 from edgecnn.core.errors import StageError
-from edgecnn.core.evidence import ExportResult, QuantizedModel, QuantizeResult
+from edgecnn.core.evidence import ExportResult, QuantizedModel, QuantizeResult, Trial, UnitDecision
 from edgecnn.core.progress import bar
 from edgecnn.core.recipe import QuantizeSection, Recipe
 from edgecnn.core.registry import TARGETS, resolve
 from edgecnn.core.stage import Job
-from edgecnn.data.sample import read_image
-from edgecnn.data.split import read_split
+from edgecnn.data.sample import Sample, read_image
+from edgecnn.data.split import LABELS_READ_BY, read_split
 from edgecnn.runtime.preprocess import prepare
 
 RESULT = "quantize.json"
@@ -33,7 +38,7 @@ class QuantizeStage:
 
     name = "quantize"
     needs: tuple[str, ...] = ("data", "export")
-    code = ("edgecnn.compress.quantize", "edgecnn.data.sample", "edgecnn.runtime.preprocess")
+    code = ("edgecnn.compress.quantize", *LABELS_READ_BY, "edgecnn.runtime", "edgecnn.metrics")
 
     def parameters(self, recipe: Recipe) -> Any:
         """Return the quantize section, the number of calibration frames and the targets' schemes."""
@@ -45,6 +50,7 @@ class QuantizeStage:
             "schemes": {target: TARGETS[target].scheme for target in recipe.targets},
             "frame": recipe.model.frame,
             "versions": {name: version(name) for name in PACKAGES},
+            "judged": (recipe.task, recipe.model.decode) if recipe.quantize.precision == "mixed" else None,
         }
 
     def run(self, job: Job) -> None:
@@ -57,7 +63,8 @@ class QuantizeStage:
         models = []
         for target in recipe.targets:
             source = job.inputs["export"] / exported.models[str(TARGETS[target].opset)]
-            models.append(_quantize_for(target, recipe.quantize, source, job))
+            made = _quantize_for(target, recipe.quantize, source, job)
+            models.extend([made] if made is not None else [])
         versions = {name: version(name) for name in PACKAGES}
         evidence.write(job.out / RESULT, QuantizeResult(tuple(models), versions))
 
@@ -68,47 +75,104 @@ class QuantizeStage:
                 raise StageError(f"quantize: {out} holds no {model.file}")
 
 
-def _quantize_for(target: str, section: QuantizeSection, source: Path, job: Job) -> QuantizedModel:
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A quantized model, the float form of it, how it was made, and what a search found on the way."""
+
+    model: onnx.ModelProto
+    form: onnx.ModelProto
+    report: QuantizeReport
+    decisions: dict[str, UnitDecision] = field(default_factory=dict)
+    trials: tuple[Trial, ...] = ()
+
+
+def _quantize_for(target: str, section: QuantizeSection, source: Path, job: Job) -> QuantizedModel | None:
+    """Quantize for one target; None where a search finds FP32 the best that is honest."""
     scheme = resolve("scheme", TARGETS[target].scheme)
     settings = Settings(section.ranges, section.keep_float, job.recipe.bench.threads)
-    quantizer = Quantizer(onnx.load(source), scheme, TrainingFrames(job, f"calibrate {target}"), settings)
-    model, report = quantizer.finish(quantizer.fitted())
-    if found := violations(model, scheme):
+    made = (_searched if section.precision == "mixed" else _whole)(onnx.load(source), target, settings, job)
+    if made is None:
+        return None
+    if found := violations(made.model, scheme):
         raise StageError(f"quantize: {target} breaks its scheme {scheme.name}: {'; '.join(found[:3])}")
     drift = measure_drift(
         # The float form that was quantized: equalization scales values inside, and names alone would not tell.
-        quantizer.bench.model,
-        model,
-        TrainingFrames(job, limit=DRIFT_FRAMES),
+        made.form,
+        made.model,
+        training_frames(job, limit=DRIFT_FRAMES),
         frames=DRIFT_FRAMES,
         threads=settings.threads,
-        left_in_float=report.left_in_float,
+        left_in_float=made.report.left_in_float,
     )
     file = f"{target}-int8.onnx"
-    atomic.write_bytes(job.out / file, model.SerializeToString(deterministic=True))
+    atomic.write_bytes(job.out / file, made.model.SerializeToString(deterministic=True))
     return QuantizedModel(
         target=target,
         file=file,
         scheme=scheme.name,
         ranges=section.ranges,
-        frames=report.frames,
-        quantized=report.quantized,
-        left_in_float=report.left_in_float,
-        tensors=report.tensors,
+        frames=made.report.frames,
+        quantized=made.report.quantized,
+        left_in_float=made.report.left_in_float,
+        tensors=made.report.tensors,
         drift=drift,
+        decisions=made.decisions,
+        trials=made.trials,
+        notes=made.report.notes,
     )
 
 
-@final
-class TrainingFrames:
-    """Up to `data.calibration_frames` training frames, evenly spread; each pass reads them anew, one at a time."""
+def _whole(model: onnx.ModelProto, target: str, settings: Settings, job: Job) -> _Made:
+    scheme = resolve("scheme", TARGETS[target].scheme)
+    quantizer = Quantizer(model, scheme, training_frames(job, f"calibrate {target}"), settings)
+    result, report = quantizer.finish(quantizer.fitted())
+    return _Made(result, quantizer.bench.model, report)
 
-    def __init__(self, job: Job, label: str = "", limit: int | None = None) -> None:
-        """Take the job's frames, at most `limit` of them; a `label` shows a progress bar during each pass."""
-        samples = list(read_split(job.inputs["data"], "train"))
-        count = min(limit or job.recipe.data.calibration_frames, job.recipe.data.calibration_frames, len(samples))
-        self._images = [samples[index].image for index in np.linspace(0, len(samples) - 1, count).astype(int)]
-        self._frame, self._label = job.recipe.model.frame, label
+
+def _searched(model: onnx.ModelProto, target: str, settings: Settings, job: Job) -> _Made | None:
+    """Search for the fastest mix whose figure holds, on training frames that calibrate nothing."""
+    section = job.recipe.quantize
+    assert section is not None  # noqa: S101 - the stage asks for a target only where there is a section
+    samples = _judge_samples(job)
+    judge = LabelJudge(job.recipe, samples)
+    bench = Bench(TARGETS[target].engine, job.recipe.bench.threads, Frames(job, [s.image for s in samples]), judge)
+    floor = bench.score(model) - section.max_drop
+    found: Found = search(
+        {"as it came": model},
+        resolve("scheme", TARGETS[target].scheme),
+        training_frames(job, f"calibrate {target}"),
+        settings,
+        bench,
+        Goal(floor, 60 * section.minutes),
+    )
+    for note in found.notes:
+        sys.stderr.write(f"  {target}: {note}\n")
+    if found.model is None or found.form is None or found.report is None:
+        return None
+    report = replace(found.report, notes=found.notes)
+    return _Made(found.model, found.form, report, found.decisions, found.trials)
+
+
+def _judge_samples(job: Job) -> list[Sample]:
+    """Return training samples between those that calibrate, evenly spread; all of them where there are too few."""
+    section = job.recipe.quantize
+    samples = list(read_split(job.inputs["data"], "train"))
+    calibrate = set(_spread(len(samples), job.recipe.data.calibration_frames))
+    free = [sample for index, sample in enumerate(samples) if index not in calibrate] or samples
+    count = section.judge_frames if section is not None else 0
+    return [free[index] for index in _spread(len(free), count)]
+
+
+def _spread(total: int, count: int) -> list[int]:
+    return [int(index) for index in np.linspace(0, total - 1, min(count, total)).astype(int)]
+
+
+@final
+class Frames:
+    """Pictures as the network takes them; each pass reads them anew, one at a time, with a bar if there is a label."""
+
+    def __init__(self, job: Job, images: Sequence[Path], label: str = "") -> None:
+        self._images, self._frame, self._label = images, job.recipe.model.frame, label
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -126,3 +190,10 @@ class TrainingFrames:
 
     def _feeds(self, image: Path) -> Feeds:
         return {"image": prepare(read_image(image), self._frame)[None]}
+
+
+def training_frames(job: Job, label: str = "", limit: int | None = None) -> Frames:
+    """Return up to `data.calibration_frames` training frames (at most `limit`), evenly spread."""
+    samples = list(read_split(job.inputs["data"], "train"))
+    count = min(limit or job.recipe.data.calibration_frames, job.recipe.data.calibration_frames)
+    return Frames(job, [samples[index].image for index in _spread(len(samples), count)], label)

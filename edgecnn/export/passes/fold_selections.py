@@ -52,7 +52,13 @@ class FoldSelections:
 def _spread(node: ir.Node, index: int, selection: Selection) -> Array | None:
     """Return the weights over all of the source's channels, or None if `node` can't read those."""
     shape, weight = fixed_shape(selection.source), constant(node.inputs[1]) if len(node.inputs) > 1 else None
-    if index != 0 or not is_standard(node, "Conv") or attribute(node, "group", 1) != 1 or shape is None or weight is None:
+    if (
+        index != 0
+        or not is_standard(node, "Conv")
+        or attribute(node, "group", 1) != 1
+        or shape is None
+        or weight is None
+    ):
         return None
     if shape[1] > MOST_GROWTH * len(selection.channels):
         return None

@@ -4,7 +4,6 @@ A channel shuffle, a split in halves, every second channel: all are `source[:, c
 elements through the graph's own operators, so no pattern of nodes has to be known.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,12 +43,6 @@ def find_selections(model: ir.Model) -> list[Selection]:
             if channels is not None:
                 found.append(Selection(value, source, channels, steps + 1))
     return found
-
-
-def replace_uses(selection: Selection, new: ir.Value, readers: Iterable[tuple[ir.Node, int]]) -> None:
-    """Let the given readers read `new` instead of the selection's value."""
-    for node, index in readers:
-        node.replace_input_with(index, new)
 
 
 def outside_readers(selection: Selection) -> list[tuple[ir.Node, int]]:
@@ -92,7 +85,7 @@ def _channels(source: ir.Value, index: Index) -> tuple[int, ...] | None:
     return tuple(int(c) for c in chosen) if np.array_equal(whole[:, chosen], index) else None
 
 
-def _apply(node: ir.Node, index: Index) -> list[Index] | None:
+def _apply(node: ir.Node, index: Index) -> list[Index] | None:  # noqa: PLR0911 - one answer an operator
     """Return what `node` makes of the numbered elements, one array an output; None if that hangs on more than them."""
     shapes = [fixed_shape(value) for value in node.outputs]
     if node.op_type == "Identity":
@@ -125,5 +118,7 @@ def _sliced(node: ir.Node, index: Index) -> list[Index] | None:
     for start, end, axis, step in zip(starts.tolist(), ends.tolist(), axes.tolist(), steps.tolist(), strict=True):
         # Before the first element is where a backward slice ends; Python spells that None.
         stop = None if step < 0 and end < -index.shape[axis] else end
-        index = index[tuple(slice(None) if a != axis % index.ndim else slice(start, stop, step) for a in range(index.ndim))]
+        index = index[
+            tuple(slice(None) if a != axis % index.ndim else slice(start, stop, step) for a in range(index.ndim))
+        ]
     return [index]

@@ -45,7 +45,11 @@ def _gathered(model: ir.Model, selection: Selection) -> ir.Value:
     indices = add_constant(model, f"{selection.value.name}.channels", np.asarray(selection.channels, np.int64))
     node = ir.node("Gather", [selection.source, indices], {"axis": 1}, name=f"{selection.value.name}.select")
     result = node.outputs[0]
-    result.name, result.dtype, result.shape = f"{selection.value.name}.selected", selection.value.dtype, selection.value.shape
+    result.name, result.dtype, result.shape = (
+        f"{selection.value.name}.selected",
+        selection.value.dtype,
+        selection.value.shape,
+    )
     producer = selection.value.producer()
     assert producer is not None  # noqa: S101 - a selection is what an operator gives
     model.graph.insert_after(producer, node)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecnn.compress.quantize.latency import LatencyModel, crossed, measure_latency, predict_latency
+from edgecnn.compress.quantize.latency import LatencyModel, Timed, crossed, measure_latency, predict_latency
 from edgecnn.compress.quantize.mixed import assignments
 from edgecnn.compress.quantize.units import Flow, Units
 
@@ -24,7 +24,7 @@ def test_a_known_machine_is_found_again():
     machine = LatencyModel(savings, 2e-6, units, "measured")
     left = iter(range(1000))
     found = measure_latency(
-        units, lambda choice: machine.time(choice) + rng.normal(0, 0.002), lambda: next(left) < 200, 120
+        units, lambda choice: Timed(machine.time(choice) + rng.normal(0, 0.002)), lambda: next(left) < 200, 120
     )
     assert found.how == "measured"
     assert found.trials == 120
@@ -38,7 +38,7 @@ def test_few_trials_lean_on_the_work_counted():
     units = Units(
         ("big", "small"), (1_000_000, 1_000), (10, 10), (Flow(None, 0, 10), Flow(0, 1, 10), Flow(1, None, 10))
     )
-    found = measure_latency(units, lambda choice: 1 - 0.4 * float(choice.mean()), lambda: False, 1)
+    found = measure_latency(units, lambda choice: Timed(1 - 0.4 * float(choice.mean())), lambda: False, 1)
     assert found.savings[0] > found.savings[1]
 
 

@@ -1,0 +1,138 @@
+"""Candidates run where they will run: opened in the target's engine, judged on frames and raced against one another."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper
+
+from edgecnn.compress.quantize.latency import Timed
+from edgecnn.compress.quantize.simulate import Feeds, Simulator
+from edgecnn.core.errors import StageError
+from edgecnn.core.measure import Measurement
+from edgecnn.core.registry import resolve
+from edgecnn.core.tensor import TensorSpec
+from edgecnn.runtime.engine import Engine
+from edgecnn.runtime.race import speedups, times
+
+Outputs: TypeAlias = Mapping[str, NDArray[Any]]
+
+NINETY_FIVE_PERCENT = 3.92
+"""Width of a 95 % interval in standard deviations."""
+
+
+class Judge(Protocol):
+    """Says how good a network's outputs are."""
+
+    def score(self, outputs: Iterable[Outputs]) -> float:
+        """Return a figure, higher is better, for outputs that come one mapping a frame in a fixed order of frames."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where candidates are tried.
+
+    Attributes:
+        engine: the target's engine in the registry; None where it does not run here, and the graph is simulated.
+        threads: of the engine.
+        frames: what candidates are judged on; gone through once for each.
+        judge: what judges them, in the order of `frames`.
+    """
+
+    engine: str | None
+    threads: int
+    frames: Iterable[Feeds]
+    judge: Judge
+
+    def score(self, model: onnx.ModelProto) -> float:
+        """Return the judge's figure of `model`, run in the engine or simulated.
+
+        Raises:
+            EngineError: the engine refused the model or a frame.
+        """
+        if self.engine is None:
+            return self.judge.score(_simulated(model, self.frames, self.threads))
+        engine = self.open(model)
+        try:
+            return self.judge.score(engine.infer(feeds) for feeds in self.frames)
+        finally:
+            engine.close()
+
+    def open(self, model: onnx.ModelProto) -> Engine:
+        """Return `model` loaded in the engine; the caller closes it."""
+        if self.engine is None:
+            raise StageError("the target's engine does not run here, so that nothing can be timed in it")
+        open_engine = resolve("engine", self.engine)
+        inputs, outputs = (tuple(map(_spec, values)) for values in (_inputs(model), model.graph.output))
+        engine: Engine = open_engine(
+            {"model.onnx": model.SerializeToString()}, inputs, outputs, {"threads": self.threads}
+        )
+        return engine
+
+    @contextmanager
+    def stopwatch(self, base: onnx.ModelProto, seconds: float) -> Iterator[Callable[[onnx.ModelProto], Timed]]:
+        """Give a function that times a model, in turn with `base`, for `seconds`."""
+        feeds = next(iter(self.frames))
+        first = self.open(base)
+
+        def share(model: onnx.ModelProto) -> Timed:
+            second = self.open(model)
+            try:
+                lead = speedups(times([(first, feeds), (second, feeds)], seconds))[1]
+            finally:
+                second.close()
+            low, high = lead.low or lead.value, lead.high or lead.value
+            return Timed(1 / lead.value, (1 / low - 1 / high) / NINETY_FIVE_PERCENT)
+
+        try:
+            yield share
+        finally:
+            first.close()
+
+    def race(self, models: Sequence[onnx.ModelProto], seconds: float) -> list[Measurement]:
+        """Return how many times as fast as the first model each one is, timed in turn for `seconds` in all."""
+        feeds = next(iter(self.frames))
+        engines = [self.open(model) for model in models]
+        try:
+            return speedups(times([(engine, feeds) for engine in engines], seconds), on=str(self.engine))
+        finally:
+            for engine in engines:
+                engine.close()
+
+
+def fastest(
+    models: Mapping[str, onnx.ModelProto], race: Callable[[Sequence[onnx.ModelProto]], Sequence[Measurement]]
+) -> tuple[str, Measurement | None]:
+    """Return the name of the fastest model and its lead over the first one.
+
+    A model other than the first is taken only where the interval of its lead lies above 1.
+    """
+    names = list(models)
+    if len(names) == 1:
+        return names[0], None
+    found = dict(zip(names, race(list(models.values())), strict=True))
+    best = max(names[1:], key=lambda name: found[name].value)
+    low = found[best].low
+    return (best, found[best]) if low is not None and low > 1 else (names[0], None)
+
+
+def _simulated(model: onnx.ModelProto, frames: Iterable[Feeds], threads: int) -> Iterator[Outputs]:
+    simulator = Simulator(model, (), threads)
+    for feeds in frames:
+        yield dict(zip(simulator.names, simulator.run(feeds), strict=True))
+
+
+def _inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
+    constants = {tensor.name for tensor in model.graph.initializer}
+    return [value for value in model.graph.input if value.name not in constants]
+
+
+def _spec(value: onnx.ValueInfoProto) -> TensorSpec:
+    tensor = value.type.tensor_type
+    shape = tuple(dim.dim_value for dim in tensor.shape.dim)
+    return TensorSpec(value.name, shape, np.dtype(helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name)

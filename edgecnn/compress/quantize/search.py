@@ -1,0 +1,272 @@
+"""The search: as much INT8 as pays on the target, and no more than the agreed accuracy bears.
+
+Everything in INT8 first; then what each unit adds to the outputs' error and what it saves in the engine's own time;
+then along the path of best assignments the fastest one that holds the floor, fitted anew, judged and timed for real.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from edgecnn.compress.quantize.candidate import Bench, fastest
+from edgecnn.compress.quantize.correction.transplant import transplant
+from edgecnn.compress.quantize.latency import Choice, LatencyModel, measure_latency, predict_latency
+from edgecnn.compress.quantize.mixed import assignments
+from edgecnn.compress.quantize.quantize import Quantizer, QuantizeReport, Settings
+from edgecnn.compress.quantize.scheme import Scheme
+from edgecnn.compress.quantize.sensitivity import measure_sensitivity
+from edgecnn.compress.quantize.simulate import Calibration, Subset, outputs
+from edgecnn.compress.quantize.workbench import Placed, Workbench
+from edgecnn.core.evidence import Trial, UnitDecision
+from edgecnn.core.measure import Measurement
+from edgecnn.core.progress import bar
+
+CONTEST_FRAMES = 2
+SENSITIVITY_FRAMES = 6
+RACE_S, TRIAL_RACE_S = 2.0, 0.5
+LATENCY_SHARE, SENSITIVITY_SHARE = 0.3, 0.3
+"""Shares of the time allowed that timing layers and probing them may take."""
+TRIALS_A_UNIT = 1.5
+GROWTH_ENDS = 0.15
+"""Share of the time that is left to the finalists."""
+FINALISTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What has to hold: the judge's figure stays at `floor` or above; the search ends after about `seconds`."""
+
+    floor: float
+    seconds: float = 480.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search ends with.
+
+    Attributes:
+        model: the quantized model, or None where FP32 is the best that is honest.
+        form: the float form of it that was quantized; None with `model`.
+        report: how it was quantized; None with `model`.
+        score: the judge's figure of it.
+        speedup: how many times as fast as the float model it is; None where its engine does not run here.
+        trials: what was tried, in order.
+        decisions: by unit, what was found and decided.
+        notes: what the user must know, a line each.
+    """
+
+    model: onnx.ModelProto | None
+    form: onnx.ModelProto | None
+    report: QuantizeReport | None
+    score: float
+    speedup: Measurement | None
+    trials: tuple[Trial, ...]
+    decisions: dict[str, UnitDecision]
+    notes: tuple[str, ...]
+
+
+def search(
+    models: Mapping[str, onnx.ModelProto],
+    scheme: Scheme,
+    calibration: Calibration,
+    settings: Settings,
+    bench: Bench,
+    goal: Goal,
+) -> Found:
+    """Return the fastest assignment of INT8 and float that holds the floor.
+
+    Args:
+        models: one network in forms that compute the same; the first is the plain one. Where the engine runs here the
+            form is taken whose INT8 version is fastest, else the first.
+        scheme: the target's.
+        calibration: frames that ranges and rounding come from.
+        settings: how each candidate is quantized.
+        bench: where candidates run, and who judges them.
+        goal: what has to hold.
+
+    Raises:
+        InputError, DataError, EngineError, StageError: as `quantize` does.
+    """
+    return _Search(models, scheme, calibration, settings, bench, goal).run()
+
+
+class _Search:
+    def __init__(
+        self,
+        models: Mapping[str, onnx.ModelProto],
+        scheme: Scheme,
+        calibration: Calibration,
+        settings: Settings,
+        bench: Bench,
+        goal: Goal,
+    ) -> None:
+        self.started = time.monotonic()
+        self.models, self.plain, self.bench, self.goal = models, next(iter(models.values())), bench, goal
+        self.scheme, self.calibration, self.settings = scheme, calibration, settings
+        self.notes: list[str] = []
+        self.trials: list[Trial] = []
+        self.quantizer = Quantizer(self._form(), scheme, calibration, settings)
+        self.units = self.quantizer.bench.units
+
+    def run(self) -> Found:
+        """Search."""
+        self.whole = self.quantizer.fitted()
+        everything = np.ones(len(self.units.names), np.bool_)
+        latency = self._latency()
+        noise = self._noise()
+        path = [choice for choice in assignments(latency, noise) if choice.any()]
+        good = [choice for choice in path if self._score(choice, latency) >= self.goal.floor]
+        if everything.tolist() not in [choice.tolist() for choice in path]:
+            self._score(everything, latency)
+        good = self._grown(good, latency, noise)
+        return self._found(self._fastest(good, latency), latency, noise)
+
+    def _form(self) -> onnx.ModelProto:
+        """Return the form of the network whose plain INT8 version is fastest."""
+        if self.bench.engine is None or len(self.models) == 1:
+            return self.plain
+        frames = list(Subset(self.calibration, CONTEST_FRAMES))
+        quick = {
+            name: Workbench(model, self.scheme, frames, self.settings.keep_float, self.settings.threads)
+            .build("minmax")
+            .model
+            for name, model in self.models.items()
+        }
+        name, lead = fastest(quick, lambda models: self.bench.race(models, RACE_S))
+        if lead is not None:
+            self.notes.append(f"rewritten: {name}; INT8 takes {1 / lead.value:.2f} of the time")
+        return self.models[name]
+
+    def _left(self) -> float:
+        return self.goal.seconds - (time.monotonic() - self.started)
+
+    def _built(self, choice: Choice) -> Placed:
+        """Return an assignment with the rounding that was learned with everything in INT8."""
+        placed = self.quantizer.bench.build(self.settings.ranges, self._names(choice))
+        transplant(self.whole.model, placed.model)
+        return placed
+
+    def _names(self, choice: Choice) -> list[str]:
+        return [name for name, chosen in zip(self.units.names, choice, strict=True) if chosen]
+
+    def _score(self, choice: Choice, latency: LatencyModel) -> float:
+        model = self.whole.model if choice.all() else self._built(choice).model
+        score = self.bench.score(model)
+        self.trials.append(Trial(int(choice.sum()), len(choice), score, latency.time(choice)))
+        return score
+
+    def _latency(self) -> LatencyModel:
+        if self.bench.engine is None:
+            return predict_latency(self.units)
+        ends = self._left() - LATENCY_SHARE * self.goal.seconds
+        most = int(TRIALS_A_UNIT * len(self.units.names)) + 8
+        with self.bench.stopwatch(self.quantizer.bench.model, TRIAL_RACE_S) as share:
+            return measure_latency(
+                self.units, lambda choice: share(self._built(choice).model), lambda: self._left() > ends, most
+            )
+
+    def _noise(self) -> NDArray[np.float64]:
+        frames = list(Subset(self.calibration, SENSITIVITY_FRAMES))
+        number = {name: index for index, name in enumerate(self.units.names)}
+
+        def build(names: Sequence[str]) -> onnx.ModelProto:
+            choice = np.zeros(len(number), np.bool_)
+            choice[[number[name] for name in names]] = True
+            return self._built(choice).model
+
+        reference = outputs(self.quantizer.bench.model, frames, self.settings.threads)
+        seconds = min(SENSITIVITY_SHARE * self.goal.seconds, max(self._left() - 0.3 * self.goal.seconds, 10.0))
+        return measure_sensitivity(self.units.names, build, frames, reference, self.settings.threads, seconds)
+
+    def _grown(self, good: list[Choice], latency: LatencyModel, noise: NDArray[np.float64]) -> list[Choice]:
+        """Return the good assignments and what the fastest of them grows to, unit by unit, while the floor holds.
+
+        Units are tried in the order of what they save for their noise.
+        """
+        if not good:
+            return []
+        best = min(good, key=latency.time)
+        order = np.argsort(-latency.savings / np.maximum(noise, 1e-12))
+        with bar("add layers", len(order)) as shown:
+            for unit in order:
+                shown.advance()
+                grown = best.copy()
+                grown[unit] = True
+                if (
+                    best[unit]
+                    or latency.time(grown) >= latency.time(best)
+                    or self._left() < GROWTH_ENDS * self.goal.seconds
+                ):
+                    continue
+                if self._score(grown, latency) >= self.goal.floor:
+                    best = grown
+        return [*good, best]
+
+    def _fastest(
+        self, good: list[Choice], latency: LatencyModel
+    ) -> tuple[Choice, Placed, float, Measurement | None] | None:
+        """Return the assignment that is fastest for real, its rounding learned anew where that judges no worse."""
+        finals = []
+        for choice in sorted(good, key=latency.time)[:FINALISTS]:
+            placed = self.whole if choice.all() else self._built(choice)
+            score = self.bench.score(placed.model)
+            if not choice.all() and self._left() > 0:
+                fitted = self.quantizer.fitted(self._names(choice))
+                again = self.bench.score(fitted.model)
+                placed, score = (fitted, again) if again >= score else (placed, score)
+            finals.append((choice, placed, score))
+        if not finals:
+            return None
+        if self.bench.engine is None:
+            return (*finals[0], None)
+        models = [self.plain, *(placed.model for _, placed, _ in finals)]
+        raced = self.bench.race(models, RACE_S * len(models))[1:]
+        final, speed = max(zip(finals, raced, strict=True), key=lambda pair: pair[1].value)
+        return (*final, speed)
+
+    def _found(
+        self,
+        best: tuple[Choice, Placed, float, Measurement | None] | None,
+        latency: LatencyModel,
+        noise: NDArray[np.float64],
+    ) -> Found:
+        if best is None:
+            self.notes.append(f"no mix of INT8 and float holds the floor of {self.goal.floor:g}; FP32 is what runs")
+        elif best[3] is not None and best[3].value <= 1:
+            self.notes.append(f"INT8 is not faster here: {best[3].text(2)} of FP32's speed at best; FP32 is what runs")
+            best = None
+        choice = best[0] if best else np.zeros(len(noise), np.bool_)
+        decisions = self._decisions(choice, latency, noise)
+        common = (tuple(self.trials), decisions, (*self.notes, *self.quantizer.notes))
+        if best is None:
+            return Found(None, None, None, 100.0, None, *common)
+        model, report = self.quantizer.finish(best[1])
+        report = _with_reasons(report, decisions)
+        return Found(model, self.quantizer.bench.model, report, best[2], best[3], *common)
+
+    def _decisions(self, choice: Choice, latency: LatencyModel, noise: NDArray[np.float64]) -> dict[str, UnitDecision]:
+        found = {}
+        total = max(float(noise.sum()), 1e-30)
+        for index, name in enumerate(self.units.names):
+            saving, power = float(latency.savings[index]), float(noise[index])
+            reason = _reason(bool(choice[index]), saving, power / total, latency.how)
+            found[name] = UnitDecision("int8" if choice[index] else "float", saving, power, reason, latency.how)
+        return found
+
+
+def _reason(chosen: bool, saving: float, share: float, how: str) -> str:  # noqa: FBT001 - what was decided
+    origin = "" if how == "measured" else f" ({how})"
+    if saving <= 0 and not chosen:
+        return f"INT8 takes {-100 * saving:.2f} % of the network's time more{origin}"
+    verb = "saves" if chosen else "would save"
+    return f"INT8 {verb} {100 * saving:.2f} % of the network's time{origin} for {100 * share:.1f} % of the error"
+
+
+def _with_reasons(report: QuantizeReport, decisions: Mapping[str, UnitDecision]) -> QuantizeReport:
+    """Return the report with the search's reason beside each unit that the search left in float."""
+    reasons = {name: decisions[name].reason if name in decisions else why for name, why in report.left_in_float.items()}
+    return QuantizeReport(report.quantized, reasons, report.tensors, report.frames, report.notes)

@@ -1,0 +1,102 @@
+"""The workbench: one float model, observed once, then quantized in any mix of INT8 and float, as often as asked."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import onnx
+import onnx_ir as ir
+from onnx_ir.passes.common import RemoveUnusedNodesPass
+
+from edgecnn.compress.quantize.histogram import Histogram  # noqa: TC001 - a dict of them is annotated at run time
+from edgecnn.compress.quantize.observers import observe
+from edgecnn.compress.quantize.operands import WeightCache
+from edgecnn.compress.quantize.placement import Scale, place
+from edgecnn.compress.quantize.plan import Plan, make_plan
+from edgecnn.compress.quantize.ranges import Method
+from edgecnn.compress.quantize.scales import choose_scales
+from edgecnn.compress.quantize.scheme import Scheme
+from edgecnn.compress.quantize.simulate import Calibration
+from edgecnn.compress.quantize.units import Units, find_units
+from edgecnn.core.errors import InputError
+from edgecnn.core.evidence import QuantizedTensor
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A quantized model, which nodes and tensors are INT8 in it, and why the others are not."""
+
+    model: onnx.ModelProto
+    plan: Plan
+    tensors: dict[str, QuantizedTensor]
+
+
+class Workbench:
+    """A float model and the histograms of all that its scheme may round.
+
+    Attributes:
+        model: the float model; every node carries a name of its own, every value its shape.
+        scheme: the scheme.
+        plan: what runs in INT8 if nothing is held back.
+        units: its nodes, and what flows between them.
+        frames: calibration frames that were observed.
+    """
+
+    def __init__(
+        self,
+        model: onnx.ModelProto,
+        scheme: Scheme,
+        calibration: Calibration,
+        keep_float: Collection[str] = (),
+        threads: int = 2,
+    ) -> None:
+        """Plan and observe.
+
+        Raises:
+            InputError: the scheme finds nothing to quantize in the model.
+            DataError: no calibration frame, or one that gives NaN or infinity.
+        """
+        self._work = named(model)
+        self.model, self.scheme = ir.to_proto(self._work), scheme
+        self._keep_float, self._calibration, self._threads = tuple(keep_float), calibration, threads
+        self.plan = make_plan(self._work, scheme, self._keep_float)
+        if not self.plan.nodes:
+            raise InputError(f"scheme {scheme.name} finds nothing to quantize: {_why(self.plan)}")
+        self.units: Units = find_units(self._work, tuple(self.plan.nodes))
+        self._histograms: dict[str, Histogram] = {}
+        self._weights = WeightCache()
+        self.frames = 0
+        self._observe(self.plan)
+
+    def build(self, ranges: Method, int8: Collection[str] | None = None) -> Placed:
+        """Return the model with the units `int8` quantized, by default all of them; at least one must be."""
+        held = () if int8 is None else tuple(set(self.plan.nodes) - set(int8))
+        work = self._work.clone()
+        plan = self.plan if not held else make_plan(work, self.scheme, (*self._keep_float, *held))
+        self._observe(plan)
+        chosen = choose_scales(plan, self.scheme, self._histograms, ranges)
+        scales = {name: Scale(one.scale, one.zero_point, one.dtype) for name, one in chosen.items()}
+        place(work, self.scheme, plan, scales, self._weights)
+        RemoveUnusedNodesPass()(work)
+        return Placed(ir.to_proto(work), plan, {name: one.evidence for name, one in chosen.items()})
+
+    def _observe(self, plan: Plan) -> None:
+        """Observe what the plan rounds and no plan before it did."""
+        missing = tuple(name for name in plan.tensors if name not in plan.pixels and name not in self._histograms)
+        if missing or not self.frames:
+            found, self.frames = observe(self.model, missing, self._calibration, self._threads)
+            self._histograms |= found
+
+
+def named(model: onnx.ModelProto) -> ir.Model:
+    """Return a copy of `model` on onnx_ir with shapes inferred, in which every node carries a name of its own."""
+    work = ir.from_proto(onnx.shape_inference.infer_shapes(model))
+    taken: set[str] = set()
+    for index, node in enumerate(work.graph):
+        if not node.name or node.name in taken:
+            node.name = f"{node.op_type}.{index}"
+        taken.add(node.name)
+    return work
+
+
+def _why(plan: Plan) -> str:
+    return "; ".join(f"{name}: {reason}" for name, reason in list(plan.left_in_float.items())[:3]) or "no such node"
