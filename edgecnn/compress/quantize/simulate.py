@@ -14,6 +14,9 @@ from edgecnn.core.errors import EngineError
 Array: TypeAlias = NDArray[Any]
 Feeds: TypeAlias = Mapping[str, Array]
 
+FETCH_BYTES = 256 << 20
+"""Values fetched in one go. A model with more is run again for the rest, so that memory stays bounded."""
+
 
 @runtime_checkable
 class Calibration(Protocol):
@@ -87,6 +90,30 @@ def open_session(model: onnx.ModelProto, threads: int, *, optimize: bool = True)
         return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own classes share no base with a name
         raise EngineError(f"ONNX Runtime refused the model: {_one_line(error)}") from error
+
+
+def value_bytes(model: onnx.ModelProto) -> dict[str, int]:
+    """Return the bytes of each value whose shape the model states, as float32; an unknown size counts as 1."""
+    known = {}
+    for value in [*model.graph.value_info, *model.graph.input, *model.graph.output]:
+        dims = [max(dim.dim_value, 1) for dim in value.type.tensor_type.shape.dim]
+        known[value.name] = 4 * int(np.prod(dims, dtype=np.int64))
+    return known
+
+
+def chunks(tensors: Sequence[str], sizes: Mapping[str, int]) -> Iterator[list[str]]:
+    """Yield the tensors in parts of at most `FETCH_BYTES`, or one tensor that is larger."""
+    chunk: list[str] = []
+    total = 0
+    for name in tensors:
+        size = sizes.get(name, 0)
+        if chunk and total + size > FETCH_BYTES:
+            yield chunk
+            chunk, total = [], 0
+        chunk.append(name)
+        total += size
+    if chunk:
+        yield chunk
 
 
 class Subset:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from onnx import helper
 from small_nets import answers, feeds, frames, relative_error, small_net
 
-from edgecnn.compress.quantize import observers
+from edgecnn.compress.quantize import simulate
 from edgecnn.compress.quantize.error import ErrorSum, snr_db
 from edgecnn.compress.quantize.error import relative_error as measured
 from edgecnn.compress.quantize.histogram import Histogram
@@ -73,7 +73,7 @@ def test_simulation_follows_the_graph_where_integer_kernels_do_not():
 def test_named_tensors_in_the_order_asked():
     model = small_net(4)
     simulator = Simulator(model, ["v5", "y", "v4"], 1)
-    feed = next(feeds(1))
+    feed = next(iter(feeds(1)))
     five, y, four = simulator.run(feed)
     np.testing.assert_array_equal(five, np.maximum(four, 0))
     np.testing.assert_allclose(y, answers(model, feed["image"]), rtol=1e-4, atol=1e-5)
@@ -124,7 +124,7 @@ def test_observing_in_chunks_gives_the_same(monkeypatch):
     model = small_net(6)
     names = ("v3", "v4", "v5", "v6")
     whole, _ = observe(model, names, Frames(4), 1)
-    monkeypatch.setattr(observers, "FETCH_BYTES", 1000)
+    monkeypatch.setattr(simulate, "FETCH_BYTES", 1000)
     cut, count = observe(model, names, Frames(4), 1)
     assert count == 4
     for name in names:
