@@ -22,7 +22,10 @@ def tensor_specs(model: ModelProto) -> tuple[tuple[TensorSpec, ...], tuple[Tenso
 def _spec(value: ValueInfoProto) -> TensorSpec:
     tensor = value.type.tensor_type
     if not all(dim.HasField("dim_value") for dim in tensor.shape.dim):
-        raise StageError(f"'{value.name}' has no fixed shape; export the model with fixed shapes")
+        raise StageError(
+            f"'{value.name}' has no fixed shape; export the model with fixed shapes and without what gives results of "
+            "varying number, such as non-maximum suppression"
+        )
     shape = tuple(dim.dim_value for dim in tensor.shape.dim)
     dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
     layout = "NHWC" if dtype == "uint8" and len(shape) == 4 and shape[3] == 3 else ""

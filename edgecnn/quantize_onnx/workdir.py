@@ -3,19 +3,26 @@
 import fcntl
 import os
 import shutil
+import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
+from types import FrameType
+from typing import NoReturn
 
 from edgecnn.core.errors import InputError
 
 LOCK = "lock"
+SIGNALLED = 128
+"""What a shell adds to the number of the signal that ended a command."""
 
 
 @contextmanager
 def temporary(out: Path, workdir: Path | None) -> Iterator[Path]:
-    """Yield a new folder, below `workdir` or hidden beside `out`, and remove it in the end.
+    """Yield a new folder, below `workdir` or hidden beside `out`, and remove it in the end, also when asked to stop.
 
     Raises:
         InputError: nothing can be written there.
@@ -30,11 +37,28 @@ def temporary(out: Path, workdir: Path | None) -> Iterator[Path]:
         raise InputError(f"{parent}: can't be written to ({error.strerror}); choose another folder") from error
     try:
         # The lock falls with the process, however that dies.
-        with (folder / LOCK).open("w") as lock:
+        with (folder / LOCK).open("w") as lock, _stoppable():
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Turn SIGTERM, which would end Python at once, into an exception; signals reach the main thread only."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop(number: int, _: FrameType | None) -> NoReturn:
+    sys.exit(SIGNALLED + number)
 
 
 def _sweep(parent: Path, head: str) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import signal
 
 import cv2
 import msgspec
@@ -183,6 +184,15 @@ def test_an_interrupted_or_failed_run_leaves_nothing(place, monkeypatch, error):
     with ends:
         assert asked(place, "net.onnx", "x.npz", out, "--target", "onnxruntime") == 130
     assert list(out.parent.iterdir()) == []
+
+
+def test_a_run_that_is_told_to_stop_cleans_up(tmp_path):
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as caught, temporary(tmp_path / "b", None):
+        signal.raise_signal(signal.SIGTERM)
+    assert caught.value.code == 143
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_what_a_killed_run_left_is_swept_up_and_a_living_one_is_not(tmp_path):
