@@ -112,6 +112,14 @@ def rounded(values: Array, low: float, high: float, form: Format) -> Array:
     return np.asarray((stored - zero) * scale, np.float64)
 
 
+def noise_share(histogram: Histogram, span: Range, form: Format) -> float:
+    """Return the share of a tensor's energy that rounding to the range loses."""
+    used = histogram.counts > 0
+    centres, counts = histogram.centres[used], histogram.counts[used].astype(np.float64)
+    signal = float(counts @ centres**2)
+    return float(counts @ (rounded(centres, *span, form) - centres) ** 2) / signal if signal else 0.0
+
+
 METHODS: dict[Method, Callable[[Histogram, Format], Range]] = {
     "minmax": _minmax,
     "percentile": _percentile,
