@@ -1,12 +1,12 @@
 """Rewrites: the same network in other words; each is offered to be timed on the target, and kept if it is faster."""
 
 import onnx
-import onnx_ir as ir
 
 from edgecnn.core.errors import StageError
 from edgecnn.export.equivalence import Reference
 from edgecnn.export.passes.base import Pass, run
 from edgecnn.export.passes.convolve_selections import ConvolveSelections
+from edgecnn.export.passes.editing import opened
 from edgecnn.export.passes.fold_selections import FoldSelections
 from edgecnn.export.passes.infer_shapes import infer_shapes
 from edgecnn.export.passes.own_weights import OwnWeights
@@ -30,7 +30,7 @@ def rewritten(model: onnx.ModelProto) -> dict[str, onnx.ModelProto]:
     """
     reference, found, seen = None, {}, {model.SerializeToString(deterministic=True)}
     for name, steps in REWRITES.items():
-        work = ir.from_proto(model)
+        work = opened(model)
         changed = [run(step, work).modified for step in steps]
         if not any(changed):
             continue
