@@ -1,13 +1,16 @@
 """`edgecnn quantize`: a recipe up to INT8, a finished ONNX file to a bundle, or a check of a quantized file."""
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgecnn.cli.options import run_recipe
-from edgecnn.core.errors import GateError, InputError
+from edgecnn.core.errors import EdgecnnError, GateError, InputError, StageError
 
 if TYPE_CHECKING:
     from edgecnn.core.bundle import Artefact
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 _RECIPE_ONLY = ("overrides",)
 _ONNX_ONLY = ("targets", "calib", "out")
 SUFFIX = ".onnx"
+TRACE = "EDGECNN_TRACE"
 
 
 @click.command()
@@ -90,15 +94,15 @@ def _quantize(model: Path, given: dict[str, Any], *, as_json: bool) -> None:
     options = import_entry(Entry("edgecnn.quantize_onnx.options:Options", "quantize"), "edgecnn quantize")
     run = import_entry(Entry("edgecnn.quantize_onnx.run:run", "quantize"), "edgecnn quantize")
     taken = ("targets", "calib", "out", "precision", "keep_input", "min_agreement", "ranges", "keep_float", "frames")
-    outcome = run(
-        options(
-            model=model,
-            **{name: given[name] for name in (*taken, "threads", "minutes", "seconds", "workdir")},
-            normalisation=_normalisation(given),
-            shapes=dict(_shape(text) for text in given["shapes"]),
-            replace=given["force"],
-        )
+    asked = options(
+        model=model,
+        **{name: given[name] for name in (*taken, "threads", "minutes", "seconds", "workdir")},
+        normalisation=_normalisation(given),
+        shapes=dict(_shape(text) for text in given["shapes"]),
+        replace=given["force"],
     )
+    with _one_line(model):
+        outcome = run(asked)
     if as_json:
         click.echo(json.dumps(_summary(outcome)))
         return
@@ -110,6 +114,20 @@ def _quantize(model: Path, given: dict[str, Any], *, as_json: bool) -> None:
     if outcome.report is not None:
         click.echo(f"report  {outcome.report / 'report.html'}")
     click.echo(f"bundle  {outcome.bundle}")
+
+
+@contextmanager
+def _one_line(model: Path) -> Iterator[None]:
+    """Make one line of what no part of edgecnn foresaw in a stranger's model, unless the whole trace is asked for."""
+    try:
+        yield
+    except (EdgecnnError, click.ClickException):
+        raise
+    except Exception as error:
+        if os.environ.get(TRACE):
+            raise
+        what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise StageError(f"{model}: edgecnn can't cope with this model ({what}); {TRACE}=1 shows where") from error
 
 
 def _normalisation(given: dict[str, Any]) -> Any:

@@ -1,6 +1,5 @@
 """`edgecnn quantize MODEL.onnx`: from a file nobody has seen to a bundle, or one line that says why not."""
 
-import contextlib
 import json
 import signal
 
@@ -173,17 +172,26 @@ def test_what_misses_the_floor_is_left_out_and_said(place, capsys, monkeypatch):
     assert "left out, FP16 and FP32 stand in" in told
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
-def test_an_interrupted_or_failed_run_leaves_nothing(place, monkeypatch, error):
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (ValueError, 2)])
+def test_an_interrupted_or_failed_run_leaves_nothing(place, monkeypatch, capsys, error, code):
     def stop(*_):
         raise error
 
     monkeypatch.setattr(quantize_run, "_timed", stop)
     out = place / f"gone-{error.__name__}" / "bundle"
-    ends = pytest.raises(ValueError, match=r"^$") if error is ValueError else contextlib.nullcontext()
-    with ends:
-        assert asked(place, "net.onnx", "x.npz", out, "--target", "onnxruntime") == 130
+    assert asked(place, "net.onnx", "x.npz", out, "--target", "onnxruntime") == code
+    assert capsys.readouterr().err.splitlines()[-1].startswith("edgecnn: ")
     assert list(out.parent.iterdir()) == []
+
+
+def test_a_trace_is_shown_where_it_is_asked_for(place, monkeypatch, tmp_path):
+    def stop(*_):
+        raise ValueError("deep inside")
+
+    monkeypatch.setattr(quantize_run, "_timed", stop)
+    monkeypatch.setenv("EDGECNN_TRACE", "1")
+    with pytest.raises(ValueError, match="deep inside"):
+        asked(place, "net.onnx", "x.npz", tmp_path / "b", "--target", "onnxruntime")
 
 
 def test_a_run_that_is_told_to_stop_cleans_up(tmp_path):
