@@ -33,20 +33,30 @@ def quantize_weights(
     rows = (
         np.moveaxis(weights, axis, 0).reshape(weights.shape[axis], -1) if axis is not None else weights.reshape(1, -1)
     )
-    rows = rows.astype(np.float64)
-    full = np.maximum(np.abs(rows).max(axis=1) / form.high, LEAST_SCALE)
-    best, best_error = full, np.full(len(rows), np.inf)
-    for shrink in SHRINKS:
-        scale = full * shrink
-        stored = np.clip(np.round(rows / scale[:, None]), form.low, form.high)
-        error = ((stored * scale[:, None] - rows) ** 2).sum(axis=1)
-        best, best_error = np.where(error < best_error, scale, best), np.minimum(error, best_error)
-    scale = np.maximum(best, least).astype(np.float32)
+    full = np.maximum(np.abs(rows).max(axis=1, initial=0).astype(np.float64) / form.high, LEAST_SCALE)
+    scale = np.maximum(full * _best_shrinks(rows, full, form), least).astype(np.float32)
     shape = [1] * weights.ndim
     if axis is not None:
         shape[axis] = -1
     stored = np.clip(np.round(weights / scale.reshape(shape)), form.low, form.high).astype(form.dtype)
     return Weights(stored, scale if axis is not None else scale.reshape(()), axis)
+
+
+def _best_shrinks(rows: NDArray[np.float32], full: NDArray[np.float64], form: Format) -> NDArray[np.float64]:
+    """Return for each row the shrink of its `full` scale that rounds and clips it with the least squared error."""
+    steps = (rows / full[:, None]).astype(np.float32)
+    best, least = np.ones(len(rows)), np.full(len(rows), np.inf)
+    stored = np.empty_like(steps)
+    for shrink in SHRINKS:
+        # In steps of the full scale, so that rows of any size are exact enough in float32; buffers are used again.
+        np.multiply(steps, np.float32(1 / shrink), out=stored)
+        np.rint(stored, out=stored)
+        np.clip(stored, form.low, form.high, out=stored)
+        np.multiply(stored, np.float32(shrink), out=stored)
+        np.subtract(stored, steps, out=stored)
+        error = np.einsum("ij,ij->i", stored, stored)
+        best, least = np.where(error < least, shrink, best), np.minimum(error, least)
+    return best
 
 
 def least_scale(bias: NDArray[np.float32], input_scale: float) -> NDArray[np.float64]:
