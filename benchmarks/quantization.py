@@ -59,7 +59,7 @@ def compare(subject: Subject, group: str, options: argparse.Namespace, folder: P
             continue
         place = folder / f"{subject.name}-{name}".replace(" ", "_").replace(",", "")
         print(f"{subject.name}: {name} ...", file=sys.stderr, flush=True)
-        outcome = quantize_apart(row, subject.model, subject.calibration, place, options.threads)
+        outcome = quantize_apart(row, subject.model, subject.calibration, place, options.threads, options.search)
         try:
             if outcome.file is not None:
                 opened = open_engine(engine_name, outcome.file, shape, options.threads)
@@ -104,7 +104,7 @@ def write(figures: list[Figures], options: argparse.Namespace, path: Path) -> No
     record = {
         "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
         "versions": versions,
-        "options": {"threads": options.threads, "frames": options.frames, "rounds": options.rounds},
+        "options": {name: getattr(options, name) for name in ("threads", "frames", "held_out", "rounds", "search")},
         "figures": [msgspec.to_builtins(dataclasses.asdict(one)) for one in figures],
         "verdicts": verdicts(figures),
     }
@@ -131,11 +131,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--held-out", type=int, default=32, help="frames that errors are measured on")
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--block", type=float, default=0.15, help="seconds a model and round")
+    parser.add_argument("--search", type=float, default=40, metavar="SECONDS", help="that edgecnn's search may take")
     parser.add_argument("--quick", action="store_true", help="two networks, few frames and rounds")
     parser.add_argument("--out", type=Path, help="JSON file for the figures")
     options = parser.parse_args()
     if options.quick:
-        options.frames, options.held_out, options.rounds = 16, 8, 4
+        options.frames, options.held_out, options.rounds, options.search = 32, 8, 4, 20
     if options.networks is None:
         options.networks = list(QUICK_NETWORKS) if options.quick else list(NETWORKS)
     return options

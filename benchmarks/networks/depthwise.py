@@ -22,12 +22,13 @@ class Block(nn.Module):
         hidden = inputs * expansion
         layers = unit(inputs, hidden) if expansion > 1 else []
         layers += unit(hidden, hidden, 3, stride, hidden)
-        layers += [nn.Conv2d(hidden, outputs, 1, bias=False), nn.BatchNorm2d(outputs)]
-        self.layers, self.adds = nn.Sequential(*layers), stride == 1 and inputs == outputs
+        self.layers = nn.Sequential(*layers, nn.Conv2d(hidden, outputs, 1, bias=False))
+        self.quiet_norm, self.adds = nn.BatchNorm2d(outputs), stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the projection, plus `x` where the shape allows."""
-        return self.layers(x) + x if self.adds else self.layers(x)
+        y = self.quiet_norm(self.layers(x))
+        return y + x if self.adds else y
 
 
 class Depthwise(nn.Module):

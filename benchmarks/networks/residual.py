@@ -13,7 +13,7 @@ class Block(nn.Module):
         self.first = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
         self.first_norm = nn.BatchNorm2d(outputs)
         self.second = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.second_norm = nn.BatchNorm2d(outputs)
+        self.quiet_norm = nn.BatchNorm2d(outputs)
         projected = stride != 1 or inputs != outputs
         self.short = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
         self.short = self.short if projected else nn.Identity()
@@ -21,7 +21,7 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return relu(convolutions + short cut)."""
         y = functional.relu(self.first_norm(self.first(x)))
-        return functional.relu(self.second_norm(self.second(y)) + self.short(x))
+        return functional.relu(self.quiet_norm(self.second(y)) + self.short(x))
 
 
 class Residual(nn.Module):

@@ -3,9 +3,12 @@
 What quantization meets in trained networks, and how it is made here:
 
 - Activations of unit size in every layer: batch norm's statistics are measured on road scenes, as training does.
-- Channels of very unlike size: batch norm's scales are log-normal (sigma 0.5), shifts mostly negative, and so are the
-  scales of the filters (sigma 0.6), which batch norm takes back; after folding both stand in the weights.
-- Heavy tails: weights are Student's t with 5 degrees of freedom, and one channel in fifty is four times as large.
+- Channels of unlike size: batch norm's scales are log-normal (sigma 0.3), and so are the scales of the filters
+  (sigma 0.6), which batch norm takes back; after folding both stand in the weights. Shifts are mostly negative, so that
+  activations are sparse and differ from scene to scene.
+- Branches that are added to a short cut are half as large as it: larger ones make a network chaotic, and trained ones
+  are not.
+- Heavy tails: weights are Student's t with 5 degrees of freedom, and one channel in fifty is twice as large.
 - Filters of neighbouring weights: those larger than 1x1 are smoothed, so that pictures pass instead of noise.
 - Answers that tell pictures apart: the last layer reads the directions in which its inputs differ most from scene to
   scene, as training would find them; a random one would mostly read what all scenes have in common.
@@ -26,11 +29,11 @@ ANSWERS = 2.0
 def make_trained_like(network: nn.Module, frames: Tensor, seed: int) -> nn.Module:
     """Fill `network`, whose last layer is called `head`, in place; `frames` [N, 3, H, W] in [0, 1] are road scenes."""
     generator = torch.Generator().manual_seed(seed)
-    for module in network.modules():
+    for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             _fill_weights(module, generator)
         elif isinstance(module, nn.BatchNorm2d):
-            _fill_norm(module, generator)
+            _fill_norm(module, generator, 0.5 if name.endswith("quiet_norm") else 1.0)
         elif isinstance(module, nn.PReLU):
             module.weight.data = 0.15 + 0.15 * torch.randn(module.weight.shape, generator=generator)
     _measure_norms(network, frames)
@@ -58,12 +61,12 @@ def _fill_weights(module: nn.Conv2d | nn.ConvTranspose2d | nn.Linear, generator:
         module.bias.data = 0.1 * torch.randn(module.bias.shape, generator=generator)
 
 
-def _fill_norm(module: nn.BatchNorm2d, generator: torch.Generator) -> None:
+def _fill_norm(module: nn.BatchNorm2d, generator: torch.Generator, size: float) -> None:
     count = module.num_features
-    scale = torch.exp(0.5 * torch.randn(count, generator=generator))
+    scale = size * torch.exp(0.3 * torch.randn(count, generator=generator))
     outliers = torch.rand(count, generator=generator) < 0.02
-    module.weight.data = torch.where(outliers, 4 * scale, scale)
-    module.bias.data = scale * (0.4 * torch.randn(count, generator=generator) - 0.2)
+    module.weight.data = torch.where(outliers, 2 * scale, scale)
+    module.bias.data = scale * (0.4 * torch.randn(count, generator=generator) - 0.4)
 
 
 def _measure_norms(network: nn.Module, frames: Tensor) -> None:

@@ -17,12 +17,14 @@ class Job:
         frames: calibration inputs by name, in memory, so that no contender is charged for reading them.
         folder: an empty folder for what the contender writes.
         threads: of whatever engine the contender calibrates with, as far as it can be told.
+        search_s: what a contender that searches may take, in seconds.
     """
 
     model: Path
     frames: Sequence[Mapping[str, NDArray[Any]]]
     folder: Path
     threads: int
+    search_s: float
 
 
 @dataclass(frozen=True, slots=True)

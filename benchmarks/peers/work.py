@@ -24,17 +24,17 @@ class Outcome:
     error: str
 
 
-def quantize_apart(row: Row, model: Path, frames: Path, folder: Path, threads: int) -> Outcome:
+def quantize_apart(row: Row, model: Path, frames: Path, folder: Path, threads: int, search_s: float) -> Outcome:
     """Quantize `model` as `row` says; `frames` is an .npz with one array [N, ...] an input."""
     folder.mkdir(parents=True)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         try:
-            return pool.submit(_work, row, model, frames, folder, threads).result()
+            return pool.submit(_work, row, model, frames, folder, threads, search_s).result()
         except BrokenProcessPool:
             return Outcome(None, 0.0, (), "its process died")
 
 
-def _work(row: Row, model: Path, frames: Path, folder: Path, threads: int) -> Outcome:
+def _work(row: Row, model: Path, frames: Path, folder: Path, threads: int, search_s: float) -> Outcome:
     module, _, function = row.path.partition(":")
     start = time.perf_counter()
     try:
@@ -44,7 +44,7 @@ def _work(row: Row, model: Path, frames: Path, folder: Path, threads: int) -> Ou
         feeds = [{name: array[i : i + 1] for name, array in arrays.items()} for i in range(count)]
         # Importing a tool and reading the images are not charged.
         start = time.perf_counter()
-        made = quantize(Job(model, feeds, folder, threads), *row.arguments)
+        made = quantize(Job(model, feeds, folder, threads, search_s), *row.arguments)
     except Exception as error:  # noqa: BLE001 - whatever a contender raises is its result
         line = f"{type(error).__name__}: {' '.join(str(error).split())}"
         return Outcome(None, time.perf_counter() - start, (), line[:160])
