@@ -49,6 +49,20 @@ def reaches_output(value: ir.Value, commuting: frozenset[str]) -> bool:
     return False
 
 
+def into_subgraphs(model: ir.Model, passing: frozenset[str]) -> set[ir.Node]:
+    """Return the nodes whose results the body of an If, Loop or Scan reads, directly or behind op types `passing`."""
+    if not any(
+        attribute.type == ir.AttributeType.GRAPH for node in model.graph for attribute in node.attributes.values()
+    ):
+        return set()
+    found: set[ir.Node] = set()
+    for node in reversed(list(model.graph)):
+        readers = [use.node for value in node.outputs for use in value.uses()]
+        if any(use.graph is not model.graph or (use in found and use.op_type in passing) for use in readers):
+            found.add(node)
+    return found
+
+
 def values(model: ir.Model) -> Iterator[ir.Value]:
     """Yield the graph's inputs and every value that a node computes."""
     yield from model.graph.inputs

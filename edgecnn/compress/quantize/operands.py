@@ -72,6 +72,8 @@ def quantize_constant(graph: ir.Graph, node: ir.Node, index: int, scheme: Scheme
     """Store the constant at input `index` in the scheme's format for activations, one scale in all."""
     array = constant(node.inputs[index])
     assert array is not None  # noqa: S101 - the plan chose the node for it
+    # Engines take no Q or DQ of a scalar, and one number broadcasts as well.
+    array = array.reshape(1) if array.ndim == 0 else array
     low, high = float(array.min()), float(array.max())
     form = scheme.nonnegative if low >= 0 else scheme.activation
     scale, zero = scale_and_zero(*widen(low, high, form), form)

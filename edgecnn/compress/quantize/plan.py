@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import onnx_ir as ir
 
-from edgecnn.compress.quantize.graph import is_constant, only_reader, reaches_output
+from edgecnn.compress.quantize.graph import into_subgraphs, is_constant, only_reader, reaches_output
 from edgecnn.compress.quantize.heads import light_heads
 from edgecnn.compress.quantize.islands import without_detours
 from edgecnn.compress.quantize.pixels import Pixels, find_pixels
@@ -54,8 +54,9 @@ def make_plan(model: ir.Model, scheme: Scheme, keep_float: Iterable[str] = ()) -
     `keep_float` holds node names and name patterns (`*`, `?`, `[]`). A node that only commutes may be named too: then
     no scale is shared across it, and its result is rounded instead of what goes in.
     """
-    chosen, reasons = _choose(model, scheme, tuple(keep_float))
-    planner = _Planner(scheme, chosen, reasons)
+    captured = into_subgraphs(model, scheme.commuting | scheme.fused)
+    chosen, reasons = _choose(model, scheme, tuple(keep_float), captured)
+    planner = _Planner(scheme, chosen, reasons, captured)
     for node in chosen:
         planner.quantize_inputs(node)
     if scheme.quantized_outputs:
@@ -64,7 +65,9 @@ def make_plan(model: ir.Model, scheme: Scheme, keep_float: Iterable[str] = ()) -
     return planner.finish(model)
 
 
-def _choose(model: ir.Model, scheme: Scheme, patterns: tuple[str, ...]) -> tuple[dict[ir.Node, None], dict[str, str]]:
+def _choose(
+    model: ir.Model, scheme: Scheme, patterns: tuple[str, ...], captured: set[ir.Node]
+) -> tuple[dict[ir.Node, None], dict[str, str]]:
     """Return the nodes that run in INT8, and why each other node that computes does not."""
     heads = light_heads(model, scheme) if scheme.light_heads else set()
     exact, wild = set(patterns), [pattern for pattern in patterns if set("*?[") & set(pattern)]
@@ -73,6 +76,8 @@ def _choose(model: ir.Model, scheme: Scheme, patterns: tuple[str, ...]) -> tuple
     for node in model.graph:
         name, part = str(node.name), role(node, scheme)
         reason = f"kept in float by '{match}'" if (match := _match(name, exact, wild)) is not None else None
+        if node in captured and (scheme.quantized_outputs or part == "commuting"):
+            reason = reason or "a subgraph reads its result"
         if part in {"weighted", "joining", "other"}:
             reason = reason or ("gives an output of the graph" if name in heads else refusal(node, scheme))
         if reason is not None and part != "fused":
@@ -89,8 +94,12 @@ def _match(name: str, exact: set[str], wild: list[str]) -> str | None:
 
 
 class _Planner:
-    def __init__(self, scheme: Scheme, chosen: dict[ir.Node, None], reasons: dict[str, str]) -> None:
+    def __init__(
+        self, scheme: Scheme, chosen: dict[ir.Node, None], reasons: dict[str, str], captured: set[ir.Node]
+    ) -> None:
         self.scheme, self.chosen, self.reasons = scheme, chosen, reasons
+        # ONNX Runtime moves a DQ past what commutes, and aborts where it meets the input of a subgraph.
+        self.exact = {node for node in captured if node.op_type in scheme.commuting}
         self.wanted: dict[str, ir.Value] = {}
         self.shared: dict[str, str] = {}
         self.readers: dict[str, set[tuple[str, int]]] = {}
@@ -180,7 +189,8 @@ class _Planner:
         """Let float nodes read the rounded form of what INT8 nodes give, so that it is written once."""
         for name, value in self.wanted.items():
             if self._written_in_int8(value):
-                here = {(str(use.node.name), use.idx) for use in value.uses() if use.node.graph is graph}
+                uses = [use for use in value.uses() if use.node.graph is graph and use.node not in self.exact]
+                here = {(str(use.node.name), use.idx) for use in uses}
                 self.readers.setdefault(name, set()).update(here)
 
     def _clamped(self) -> dict[str, str]:

@@ -3,7 +3,13 @@
 import numpy as np
 import onnx_ir as ir
 
-from edgecnn.compress.quantize.graph import activations, constant, is_constant, is_float, reaches_output
+from edgecnn.compress.quantize.graph import (
+    activations,
+    constant,
+    is_constant,
+    is_float,
+    reaches_output,
+)
 from edgecnn.compress.quantize.roles import after_fusion, operands, role
 from edgecnn.compress.quantize.scheme import Scheme
 

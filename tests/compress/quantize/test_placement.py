@@ -160,3 +160,27 @@ def test_scales_that_float16_can_not_hold():
     assert violations(result, scheme) == []
     for want, got in zip(run(model, feeds), run(result, feeds, optimized=False), strict=True):
         assert np.linalg.norm(want[0] - got[0]) < 0.1 * np.linalg.norm(want[0])
+
+
+@pytest.mark.parametrize("scheme", ALL.values(), ids=list(ALL))
+def test_what_a_subgraph_reads_stays_float_and_loads(scheme):
+    """ONNX Runtime would move a DQ past the Reshape into the subgraph, and abort."""
+    g = Graph()
+    x = g.conv("x")
+    flat = g("Reshape", [x, g.const(np.array([1, -1]))])
+    inner = onnx.helper.make_graph(
+        [onnx.helper.make_node("Abs", [flat], ["inner"], name="abs")],
+        "branch",
+        [],
+        [onnx.helper.make_tensor_value_info("inner", onnx.TensorProto.FLOAT, None)],
+    )
+    picked = g("If", [g.const(np.ones((), bool))], then_branch=inner, else_branch=inner)
+    back = g("Reshape", [picked, g.const(np.array([1, CHANNELS, 12, 10]))])
+    model = g.model(g.conv(back), g.conv(g.conv(x)), opset=max(17, scheme.min_opset))
+    result, plan = quantized(model, scheme)
+    assert violations(result, scheme) == []
+    if scheme.quantized_outputs:
+        assert plan.left_in_float["Conv0"] == "a subgraph reads its result"
+    feeds = feeds_of(model)
+    for want, got in zip(run(model, feeds), run(result, feeds), strict=True):
+        assert np.linalg.norm(want[0] - got[0]) < 0.1 * np.linalg.norm(want[0])
