@@ -1,6 +1,7 @@
 """Rewrites: the same network in other words; each is offered to be timed on the target, and kept if it is faster."""
 
 import onnx
+import onnx_ir as ir
 
 from edgecnn.core.errors import StageError
 from edgecnn.export.equivalence import Reference
