@@ -6,7 +6,7 @@ then along the path of best assignments the fastest one that holds the floor, fi
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
@@ -34,6 +34,8 @@ TRIALS_A_UNIT = 1.5
 GROWTH_ENDS = 0.15
 """Share of the time that is left to the finalists."""
 FINALISTS = 3
+TOO_SLOW = "the search found INT8 no faster here"
+TOO_DEAR = "the search found INT8 to save too little time for the error it makes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +269,8 @@ def _reason(chosen: bool, saving: float, share: float, how: str) -> str:  # noqa
 
 
 def _with_reasons(report: QuantizeReport, decisions: Mapping[str, UnitDecision]) -> QuantizeReport:
-    """Return the report with the search's reason beside each unit that the search left in float."""
-    reasons = {name: decisions[name].reason if name in decisions else why for name, why in report.left_in_float.items()}
-    return QuantizeReport(report.quantized, reasons, report.tensors, report.frames, report.notes)
+    """Return the report with the kind of reason beside each unit that the search left in float."""
+    reasons = dict(report.left_in_float)
+    for name in reasons.keys() & decisions.keys():
+        reasons[name] = TOO_DEAR if decisions[name].saving > 0 else TOO_SLOW
+    return replace(report, left_in_float=reasons)
