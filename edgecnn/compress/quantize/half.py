@@ -148,6 +148,10 @@ class _Halver:
         if node.op_type == "Cast":
             node.attributes["to"] = ir.AttrInt64("to", HALF)
             return True
+        if node.op_type == "DequantizeLinear":
+            # Since opset 23 the schema names the result's type apart; unless told, it is still the scale's.
+            node.attributes.pop("output_dtype", None)
+            return 1 in able
         formal = schema.outputs[min(index, len(schema.outputs) - 1)]
         return formal.type_str in able.values() and "tensor(float16)" in formal.types
 

@@ -184,3 +184,12 @@ def test_what_a_subgraph_reads_stays_float_and_loads(scheme):
     feeds = feeds_of(model)
     for want, got in zip(run(model, feeds), run(result, feeds), strict=True):
         assert np.linalg.norm(want[0] - got[0]) < 0.1 * np.linalg.norm(want[0])
+
+
+@pytest.mark.parametrize("opset", [19, 21, 23, 25])
+def test_strong_typing_at_every_opset_it_reads(opset):
+    scheme = ALL["tensorrt_11"]
+    model = graph("residual", opset=opset)
+    result, _ = quantized(model, scheme)
+    onnx.checker.check_model(result, full_check=True)
+    assert violations(result, scheme) == []
