@@ -44,7 +44,7 @@ def _convolved(model: ir.Model, selection: Selection) -> ir.Value:
     node = ir.node("Conv", [selection.source, add_constant(model, f"{name}.ones", ones)], name=f"{name}.select")
     set_attribute(node, "kernel_shape", [1] * axes)
     result = node.outputs[0]
-    result.name, result.dtype, result.shape = f"{name}.selected", selection.value.dtype, selection.value.shape
+    result.name, result.dtype, result.shape = f"{name}.selected", ir.DataType.FLOAT, selection.value.shape
     producer = selection.value.producer()
     assert producer is not None  # noqa: S101 - a selection is what an operator gives
     model.graph.insert_after(producer, node)

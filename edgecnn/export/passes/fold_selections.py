@@ -63,7 +63,8 @@ def _spread(node: ir.Node, index: int, selection: Selection) -> Array | None:
     if shape[1] > MOST_GROWTH * len(selection.channels):
         return None
     spread = np.zeros((weight.shape[0], shape[1], *weight.shape[2:]), weight.dtype)
-    np.add.at(spread, (slice(None), list(selection.channels)), weight)
+    for read, channel in enumerate(selection.channels):
+        spread[:, channel] += weight[:, read]
     return spread
 
 

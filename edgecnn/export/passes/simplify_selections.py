@@ -47,7 +47,7 @@ def _gathered(model: ir.Model, selection: Selection) -> ir.Value:
     result = node.outputs[0]
     result.name, result.dtype, result.shape = (
         f"{selection.value.name}.selected",
-        selection.value.dtype,
+        ir.DataType.FLOAT,
         selection.value.shape,
     )
     producer = selection.value.producer()
