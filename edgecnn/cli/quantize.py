@@ -48,8 +48,8 @@ TRACE = "EDGECNN_TRACE"
 )
 @click.option(
     "--ranges",
-    type=click.Choice(["minmax", "percentile", "mse", "entropy"]),
-    default="mse",
+    type=click.Choice(["auto", "minmax", "percentile", "mse", "entropy"]),
+    default="auto",
     show_default=True,
     help="How the ranges of activations are chosen.",
 )

@@ -64,7 +64,7 @@ class ExportResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class QuantizedTensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One activation in INT8: the values `low`..`high` it can hold, its scale and zero point, and what was seen."""
+    """One activation in INT8: values it can hold, scale and zero point, values seen, how the range was chosen."""
 
     low: float
     high: float
@@ -72,6 +72,7 @@ class QuantizedTensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zero_point: int
     seen_min: float
     seen_max: float
+    method: str = ""
 
 
 class TensorDrift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -98,7 +98,7 @@ class QuantizeSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """
 
     precision: Literal["int8", "mixed"] = "int8"
-    ranges: Literal["minmax", "percentile", "mse", "entropy"] = "mse"
+    ranges: Literal["auto", "minmax", "percentile", "mse", "entropy"] = "auto"
     keep_float: tuple[str, ...] = ()
     max_drop: NotNegative = 0.3
     judge_frames: Count = 200

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from edgecnn.compress.quantize.ranges import Method
+from edgecnn.compress.quantize.quantize import Ranges
 from edgecnn.data.picture_input import Normalisation
 
 Asked: TypeAlias = Literal["int8", "mixed", "fp16"]
@@ -43,7 +43,7 @@ class Options:
     keep_input: bool = False
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     min_agreement: float = 98.0
-    ranges: Method = "mse"
+    ranges: Ranges = "auto"
     keep_float: tuple[str, ...] = ()
     frames: int = 300
     threads: int = 2

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import onnx
 
@@ -14,8 +15,12 @@ from edgecnn.compress.quantize.workbench import Placed, Workbench
 from edgecnn.core.errors import InputError, StageError
 from edgecnn.core.evidence import QuantizedTensor
 
+Ranges: TypeAlias = Method | Literal["auto"]
+CONTEST_FRAMES = 32
+"""Frames by which it is decided whether equalized channels are better."""
 PROBE_FRAMES = 6
 """Frames on which a correction has to lower the outputs' error to be kept."""
+RANGES_SHARE = 0.3
 BALANCE = 0.75
 """How far equalization serves the activations rather than the weights that read them, whose rounding is learned."""
 
@@ -25,14 +30,14 @@ class Settings:
     """How a model is quantized.
 
     Attributes:
-        ranges: how the ranges of activations are chosen.
+        ranges: how the ranges of activations are chosen; `auto` takes for each what disturbs the outputs least.
         keep_float: name patterns of nodes that stay in float.
         threads: of ONNX Runtime, which observes and simulates.
         correct: whether channels are equalized and rounding is learned, each where it lowers the outputs' error.
-        seconds: the most that learning the rounding may take.
+        seconds: the most that learning the rounding may take; choosing ranges takes `RANGES_SHARE` of it besides.
     """
 
-    ranges: Method = "mse"
+    ranges: Ranges = "auto"
     keep_float: tuple[str, ...] = ()
     threads: int = 2
     correct: bool = True
@@ -81,11 +86,14 @@ class Quantizer:
         self.notes: list[str] = []
         self._probe = list(Subset(calibration, PROBE_FRAMES))
         self._reference = outputs(model, self._probe, settings.threads)
-        self.bench = self._equalized(model, scheme) if settings.correct else self._workbench(model, scheme)
+        whole = settings.correct
+        self.bench = self._equalized(model, scheme) if whole else self._workbench(model, scheme, calibration)
+        if settings.ranges == "auto":
+            self.bench.tune_ranges(RANGES_SHARE * settings.seconds)
 
     def fitted(self, int8: Collection[str] | None = None) -> Placed:
         """Return the model with the units `int8` (None: all) quantized and, where that helps, its rounding learned."""
-        placed = self.bench.build(self._settings.ranges, int8)
+        placed = self.bench.build(int8)
         if not self._settings.correct:
             return placed
         budget = Budget(seconds=self._settings.seconds, threads=self._settings.threads)
@@ -105,21 +113,24 @@ class Quantizer:
         )
         return placed.model, report
 
-    def _workbench(self, model: onnx.ModelProto, scheme: Scheme) -> Workbench:
-        return Workbench(model, scheme, self._calibration, self._settings.keep_float, self._settings.threads)
+    def _workbench(self, model: onnx.ModelProto, scheme: Scheme, calibration: Calibration) -> Workbench:
+        settings = self._settings
+        method: Method = "mse" if settings.ranges == "auto" else settings.ranges
+        return Workbench(model, scheme, calibration, settings.keep_float, settings.threads, method)
 
     def _equalized(self, model: onnx.ModelProto, scheme: Scheme) -> Workbench:
         """Return the workbench of the model with its channels equalized, or as it is where that errs less."""
-        plain = self._workbench(model, scheme)
-        form, done = equalize(plain.model, self._calibration, balance=BALANCE, threads=self._settings.threads)
-        if not done.channels:
-            return plain
-        bench = self._workbench(form, scheme)
-        before, after = (self._error(one.build(self._settings.ranges).model) for one in (plain, bench))
-        if after >= before:
-            return plain
-        self.notes.append(f"{done.channels} channels equalized: output error {before:.4f} before, {after:.4f} after")
-        return bench
+        few = Subset(self._calibration, CONTEST_FRAMES)
+        plain = self._workbench(model, scheme, few)
+        form, done = equalize(plain.model, few, balance=BALANCE, threads=self._settings.threads)
+        if done.channels:
+            levelled = self._workbench(form, scheme, few)
+            before, after = (self._error(one.build().model) for one in (plain, levelled))
+            if after < before:
+                told = f"output error {before:.4f} before, {after:.4f} after"
+                self.notes.append(f"{done.channels} channels equalized: {told}")
+                return self._workbench(form, scheme, self._calibration)
+        return self._workbench(model, scheme, self._calibration)
 
     def _error(self, model: onnx.ModelProto) -> float:
         return output_error(self._reference, outputs(model, self._probe, self._settings.threads))

@@ -1,14 +1,15 @@
-"""Scales: from what was seen of each tensor to the number format it is stored in."""
+"""Scales: from the range chosen for each group of tensors to the number format they are stored in."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from edgecnn.compress.quantize.histogram import Histogram
 from edgecnn.compress.quantize.plan import Plan
-from edgecnn.compress.quantize.ranges import Method, find_range, scale_and_zero, widen
+from edgecnn.compress.quantize.ranges import scale_and_zero
 from edgecnn.compress.quantize.scheme import Scheme
+from edgecnn.compress.quantize.trials import Choice, Group
 from edgecnn.core.evidence import QuantizedTensor
 
 
@@ -22,25 +23,33 @@ class ChosenScale:
     evidence: QuantizedTensor
 
 
+def groups_of(plan: Plan, scheme: Scheme, histograms: Mapping[str, Histogram]) -> list[Group]:
+    """Return the plan's tensors that share a scale, with the format of each group; exact pixels are left out."""
+    found = []
+    for group in plan.groups():
+        if group[0] in plan.pixels:
+            continue
+        nonnegative = all(histograms[name].seen_min >= 0 for name in group)
+        found.append(Group(tuple(group), scheme.nonnegative if nonnegative else scheme.activation))
+    return found
+
+
 def choose_scales(
-    plan: Plan, scheme: Scheme, histograms: Mapping[str, Histogram], method: Method
+    plan: Plan, scheme: Scheme, histograms: Mapping[str, Histogram], range_of: Callable[[Group], Choice]
 ) -> dict[str, ChosenScale]:
     """Return a scale for every tensor of the plan; tensors of one group get one."""
     chosen = {}
-    for group in plan.groups():
-        if group[0] in plan.pixels:
-            pixels = plan.pixels[group[0]]
-            low, high = -float(pixels.mean), 255.0 - pixels.mean
-            record = QuantizedTensor(low, high, 1.0, pixels.zero_point, low, high)
-            chosen[group[0]] = ChosenScale(np.float32(1), pixels.zero_point, pixels.dtype, record)
-            continue
-        nonnegative = all(histograms[name].seen_min >= 0 for name in group)
-        form = scheme.nonnegative if nonnegative else scheme.activation
-        spans = [find_range(histograms[name], method, form) for name in group]
-        low, high = widen(min(low for low, _ in spans), max(high for _, high in spans), form)
-        scale, zero = scale_and_zero(low, high, form)
-        for name in group:
+    for name, pixels in plan.pixels.items():
+        low, high = -float(pixels.mean), 255.0 - pixels.mean
+        record = QuantizedTensor(low, high, 1.0, pixels.zero_point, low, high, "exact pixels")
+        chosen[name] = ChosenScale(np.float32(1), pixels.zero_point, pixels.dtype, record)
+    for group in groups_of(plan, scheme, histograms):
+        choice = range_of(group)
+        scale, zero = scale_and_zero(choice.low, choice.high, group.form)
+        for name in group.tensors:
             seen = histograms[name]
-            record = QuantizedTensor(low, high, float(scale), zero, seen.seen_min, seen.seen_max)
-            chosen[name] = ChosenScale(scale, zero, form.dtype, record)
+            record = QuantizedTensor(
+                choice.low, choice.high, float(scale), zero, seen.seen_min, seen.seen_max, choice.method
+            )
+            chosen[name] = ChosenScale(scale, zero, group.form.dtype, record)
     return chosen

@@ -133,8 +133,8 @@ class _Search:
             return self.plain
         frames = list(Subset(self.calibration, CONTEST_FRAMES))
         quick = {
-            name: Workbench(model, self.scheme, frames, self.settings.keep_float, self.settings.threads)
-            .build("minmax")
+            name: Workbench(model, self.scheme, frames, self.settings.keep_float, self.settings.threads, "minmax")
+            .build()
             .model
             for name, model in self.models.items()
         }
@@ -148,7 +148,7 @@ class _Search:
 
     def _built(self, choice: Choice) -> Placed:
         """Return an assignment with the rounding that was learned with everything in INT8."""
-        placed = self.quantizer.bench.build(self.settings.ranges, self._names(choice))
+        placed = self.quantizer.bench.build(self._names(choice))
         transplant(self.whole.model, placed.model)
         return placed
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import onnx
+import onnx  # noqa: TC002 - macs takes its nodes
 import onnx_ir as ir
 
 from edgecnn.compress.quantize.macs import macs

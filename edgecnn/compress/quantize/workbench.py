@@ -13,9 +13,11 @@ from edgecnn.compress.quantize.operands import WeightCache
 from edgecnn.compress.quantize.placement import Scale, place
 from edgecnn.compress.quantize.plan import Plan, make_plan
 from edgecnn.compress.quantize.ranges import Method
-from edgecnn.compress.quantize.scales import choose_scales
+from edgecnn.compress.quantize.scales import choose_scales, groups_of
 from edgecnn.compress.quantize.scheme import Scheme
 from edgecnn.compress.quantize.simulate import Calibration
+from edgecnn.compress.quantize.trials import Choice, Group, choose_ranges, group_range
+from edgecnn.compress.quantize.uneven import uneven
 from edgecnn.compress.quantize.units import Units, find_units
 from edgecnn.core.errors import InputError
 from edgecnn.core.evidence import QuantizedTensor
@@ -48,8 +50,9 @@ class Workbench:
         calibration: Calibration,
         keep_float: Collection[str] = (),
         threads: int = 2,
+        ranges: Method = "mse",
     ) -> None:
-        """Plan and observe.
+        """Plan and observe; `ranges` chooses the range of every group that `tune_ranges` has not.
 
         Raises:
             InputError: the scheme finds nothing to quantize in the model.
@@ -63,21 +66,47 @@ class Workbench:
             raise InputError(f"scheme {scheme.name} finds nothing to quantize: {_why(self.plan)}")
         self.units: Units = find_units(self._work, tuple(self.plan.nodes))
         self._histograms: dict[str, Histogram] = {}
+        self._ranges: dict[Group, Choice] = {}
+        self._method: Method = ranges
         self._weights = WeightCache()
         self.frames = 0
         self._observe(self.plan)
+        self._part_uneven()
 
-    def build(self, ranges: Method, int8: Collection[str] | None = None) -> Placed:
+    def tune_ranges(self, seconds: float) -> None:
+        """Choose each group's range by what its rounding does to the network's outputs; takes about `seconds`."""
+        groups = groups_of(self.plan, self.scheme, self._histograms)
+        found = choose_ranges(
+            self.model, groups, self._histograms, self._calibration, budget_s=seconds, threads=self._threads
+        )
+        self._ranges |= dict(zip(groups, found, strict=True))
+
+    def build(self, int8: Collection[str] | None = None) -> Placed:
         """Return the model with the units `int8` quantized, by default all of them; at least one must be."""
         held = () if int8 is None else tuple(set(self.plan.nodes) - set(int8))
         work = self._work.clone()
         plan = self.plan if not held else make_plan(work, self.scheme, (*self._keep_float, *held))
         self._observe(plan)
-        chosen = choose_scales(plan, self.scheme, self._histograms, ranges)
+        chosen = choose_scales(plan, self.scheme, self._histograms, self._range_of)
         scales = {name: Scale(one.scale, one.zero_point, one.dtype) for name, one in chosen.items()}
         place(work, self.scheme, plan, scales, self._weights)
         RemoveUnusedNodesPass()(work)
         return Placed(ir.to_proto(work), plan, {name: one.evidence for name, one in chosen.items()})
+
+    def _range_of(self, group: Group) -> Choice:
+        if group not in self._ranges:
+            low, high = group_range(group, self._histograms, self._method)
+            self._ranges[group] = Choice(low, high, self._method)
+        return self._ranges[group]
+
+    def _part_uneven(self) -> None:
+        """Give the branches of a concatenation scales of their own where one scale would cost too much."""
+        spans = {name: (seen.seen_min, seen.seen_max) for name, seen in self._histograms.items()}
+        if parted := uneven(self._work, self.scheme, self.plan, spans):
+            self._keep_float += tuple(parted)
+            self.plan = make_plan(self._work, self.scheme, self._keep_float)
+            self.units = find_units(self._work, tuple(self.plan.nodes))
+            self._observe(self.plan)
 
     def _observe(self, plan: Plan) -> None:
         """Observe what the plan rounds and no plan before it did."""
