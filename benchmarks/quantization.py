@@ -146,13 +146,16 @@ def main() -> int:
     """Compare and print; exit code 0 whatever the verdicts are: they are for reading."""
     options = _options()
     figures: list[Figures] = []
-    with tempfile.TemporaryDirectory() as name:
-        for subject in subjects(options, Path(name)):
-            for group in options.groups:
-                figures += compare(subject, group, options, Path(name))
-    print(table(figures), *(f"- {line}" for line in verdicts(figures)), sep="\n")
-    if options.out is not None:
-        write(figures, options, options.out)
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            for subject in subjects(options, Path(name)):
+                for group in options.groups:
+                    figures += compare(subject, group, options, Path(name))
+                    if options.out is not None:
+                        write(figures, options, options.out)
+    finally:
+        # What was measured until a run is stopped is worth as much as at its end.
+        print(table(figures), *(f"- {line}" for line in verdicts(figures)), sep="\n")
     return 0
 
 

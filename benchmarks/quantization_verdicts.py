@@ -10,6 +10,8 @@ LEVEL = 0.5
 MORE_ERROR = 1.02
 """Relative error up to this factor of another's counts as equal: it is measured on a few frames."""
 SLOWER = 1.05
+UNSTEADY = 1.5
+"""A ratio whose interval's ends are this factor apart says nothing: the machine was busy with something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +85,19 @@ def _verdict(ours: Figures, peers: list[Figures]) -> str:
     if ours.speedup is not None and level:
         fastest = max(level, key=lambda f: f.speedup.value if f.speedup is not None else 0)
         assert fastest.speedup is not None  # noqa: S101 - `level` holds no other
-        held = ours.speedup.value * SLOWER >= fastest.speedup.value
+        held = _steady(ours.speedup, fastest.speedup, ours.speedup.value * SLOWER >= fastest.speedup.value)
         said.append(
-            f"latency at most {SLOWER}x the fastest peer's at that accuracy: {_yes(held)} "
+            f"latency at most {SLOWER}x the fastest peer's at that accuracy: {held} "
             f"({ours.speedup.value:.2f}x FP32 against {fastest.speedup.value:.2f}x of {fastest.contender})"
         )
-        said.append(f"not slower than FP32: {_yes(ours.speedup.value >= 1)}")
+    if ours.speedup is not None:
+        said.append(f"not slower than FP32: {_steady(ours.speedup, ours.speedup, ours.speedup.value >= 1)}")
     return "; ".join(said)
+
+
+def _steady(first: Measurement, second: Measurement, held: bool) -> str:  # noqa: FBT001 - told at once what it is
+    wide = any(one.low is None or one.high is None or one.high > UNSTEADY * one.low for one in (first, second))
+    return "not measurable here" if wide else _yes(held)
 
 
 def _yes(held: bool) -> str:  # noqa: FBT001 - the whole of its argument
