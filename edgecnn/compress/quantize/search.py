@@ -31,6 +31,8 @@ RACE_S, TRIAL_RACE_S = 2.0, 0.5
 LATENCY_SHARE, SENSITIVITY_SHARE = 0.3, 0.3
 """Shares of the time allowed that timing layers and probing them may take."""
 TRIALS_A_UNIT = 1.5
+LEAST_GAIN = 0.001
+"""Share of the time that another unit in INT8 has to save, by the latency model, to be tried."""
 GROWTH_ENDS = 0.15
 """Share of the time that is left to the finalists."""
 FINALISTS = 3
@@ -198,11 +200,8 @@ class _Search:
                 shown.advance()
                 grown = best.copy()
                 grown[unit] = True
-                if (
-                    best[unit]
-                    or latency.time(grown) >= latency.time(best)
-                    or self._left() < GROWTH_ENDS * self.goal.seconds
-                ):
+                gain = latency.time(best) - latency.time(grown)
+                if best[unit] or gain < LEAST_GAIN or self._left() < GROWTH_ENDS * self.goal.seconds:
                     continue
                 if self._score(grown, latency) >= self.goal.floor:
                     best = grown
