@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 THRESHOLDS = (0.5, 0.25, 0.1)
+AROUND = (0.6, 0.8, 1.0, 1.2, 1.4)
+"""Thresholds that are averaged over, as parts of the one chosen: one alone is at the mercy of single values near it,
+and a search that tries many candidates finds those that are lucky there."""
 ENOUGH = 20
 """Decisions over all frames below which a class, or a threshold's positives, would be judged by chance."""
 REGRESSION_SHARE = 0.05
@@ -139,9 +142,10 @@ def by_channel(array: Array, axis: int | None) -> Array:
 def rule_of(seen: Seen) -> Rule:
     """Return how to judge an output whose reference values were `seen`.
 
-    Whole numbers are compared as labels. Values that stay within [0, 1] are probabilities: what exceeds 0.5 is decided
-    (0.25 or 0.1 where hardly anything does), in a tensor that mixes them with others too; classes that share a sum of 1
-    beside an objectness count where that is decided, for elsewhere they mean nothing. One vector a frame decides for
+    Whole numbers are compared as labels. Values that stay within [0, 1] are probabilities: what exceeds a threshold is
+    decided, and the mean is taken over thresholds around 0.5 (0.25 or 0.1 where hardly anything does), in a tensor that
+    mixes them with others too; classes that share a sum of 1 beside an objectness count where that is decided, for
+    elsewhere they mean nothing. One vector a frame decides for
     its greatest value, channels that compete at each place (by a softmax or as logits) for the greatest there, a single
     channel for its sign. What decides nothing, such as boxes, agrees within 5 % of its channel's spread.
     """
@@ -214,24 +218,26 @@ def _thresholded(seen: Seen, probability: NDArray[np.bool_]) -> Rule | None:
     enough = [i for i, n in enumerate(positives) if n >= ENOUGH] or [i for i, n in enumerate(positives) if n > 0]
     if not enough:
         return None
-    threshold = THRESHOLDS[enough[0]]
+    middle = THRESHOLDS[enough[0]]
+    thresholds = [middle * around for around in AROUND]
     classes = seen.softmax_from()
     gated = bool(classes) and bool(probability[:classes].any())
 
-    def decided(rows: Array) -> NDArray[np.bool_]:
+    def decided(rows: Array, threshold: float) -> NDArray[np.bool_]:
         above = (rows > threshold) & probability[:, None]
         if gated:
             above[classes:] &= above[:classes].any(axis=0)
         return np.asarray(above, np.bool_)
 
     def count(reference: Array, candidate: Array) -> Counts:
-        return np.array([_dice(decided(reference), decided(candidate))])
+        return np.array([_dice(decided(reference, t), decided(candidate, t)) for t in thresholds])
 
     def objects(rows: Array) -> NDArray[np.bool_]:
-        return np.asarray(decided(rows).any(axis=0), np.bool_)
+        return np.asarray(decided(rows, middle).any(axis=0), np.bool_)
 
-    text = f"F1 of probabilities above {threshold:g}" + (", classes where an object is" if gated else "")
-    return Rule(text, seen.axis, np.ones(1, bool), count, objects)
+    span = f"{thresholds[0]:g} to {thresholds[-1]:g}"
+    text = f"mean F1 of probabilities above {span}" + (", classes where an object is" if gated else "")
+    return Rule(text, seen.axis, np.ones(len(thresholds), bool), count, objects)
 
 
 def _argmax(seen: Seen) -> Rule:

@@ -33,9 +33,11 @@ class Source:
 
     Attributes:
         fit: frames to calibrate on, as the bundle's artefacts take them.
-        held: frames to judge on, likewise.
-        apart: whether none of `held` is in `fit`.
+        held: frames that the verdict is found on, likewise.
+        tried: frames that a search judges candidates on; none of `held` where there are enough.
+        apart: whether none of `held` is in `fit` or `tried`.
         judge: knows what the original answers on `held`.
+        search_judge: knows what it answers on `tried`.
         golden: golden inputs and outputs as they go into a bundle.
         frame: what camera frames become; None where artefacts keep the model's own inputs.
         outputs: what every artefact gives.
@@ -47,8 +49,10 @@ class Source:
     original: Any
     fit: Spool
     held: Spool
+    tried: Spool
     apart: bool
     judge: AgreementJudge
+    search_judge: AgreementJudge
     golden: dict[str, NDArray[Any]]
     frame: FrameSpec | None
     baked: PictureInput | None
@@ -89,16 +93,21 @@ def open_source_model(options: Options, work: Path) -> Source:
     # The original is asked in its own terms, so that what it answers proves the baked pre-processing too.
     own = held if baked is None else held.changed(lambda feeds: _normalised(feeds, options, baked))
     answers = write_spool(work / "answers", _answers(prepared.model, inputs, outputs, own, options.threads))
+    # A search that saw the frames of the verdict would find what flatters it.
+    every = range(len(held))
+    verdict, search = (every[0::2], every[1::2]) if apart else (every, every)
     size = (picture.height, picture.width) if picture is not None else None
     takes_frames = picture is not None and (baked is not None or _is_frame(picture))
     return Source(
         options=options,
         original=original,
         fit=fit,
-        held=held,
+        held=held.take(verdict),
+        tried=held.take(search),
         apart=apart,
-        judge=AgreementJudge(answers, size),
-        golden=_golden(held, answers),
+        judge=AgreementJudge(answers.take(verdict), size),
+        search_judge=AgreementJudge(answers.take(search), size),
+        golden=_golden(held.take(verdict), answers.take(verdict)),
         frame=picture.frame_spec(options.normalisation.color) if picture is not None and takes_frames else None,
         baked=baked,
         outputs=outputs,

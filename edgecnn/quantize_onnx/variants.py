@@ -27,6 +27,8 @@ DEVICES = {"openvino_gpu": {"device": "GPU"}, "openvino_npu": {"device": "NPU"}}
 """Options that an engine needs to run on the unit a scheme is for."""
 AS_IT_CAME = "as it came"
 MOST_CORRECTION_S = 30.0
+AIM_ABOVE = 0.25
+"""How much of what is left above the floor a search keeps in hand for frames that it does not see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +137,19 @@ def _searched(source: Source, place: Destination, scheme: Any, notes: list[str])
         scheme,
         source.fit,
         _settings(options),
-        Bench(place.engine if place.target else None, options.threads, source.held, source.judge),
-        Goal(options.min_agreement, 60 * options.minutes),
+        Bench(place.engine if place.target else None, options.threads, source.tried, source.search_judge),
+        Goal(_aim(source), 60 * options.minutes),
     )
     notes += [f"{place.name}: {note}" for note in found.notes]
     if found.model is None or found.report is None:
         return None
     return Quantized(found.model, found.form, found.report, found.decisions, found.trials)
+
+
+def _aim(source: Source) -> float:
+    """Return the agreement to search for: a little above the floor where other frames will have the last word."""
+    floor = source.options.min_agreement
+    return floor + AIM_ABOVE * (100 - floor) if source.apart else floor
 
 
 def _settings(options: Options) -> Settings:

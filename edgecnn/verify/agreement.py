@@ -112,6 +112,6 @@ def _model(bundle: Bundle, artefact: Artefact, threads: int, *, emulated: bool) 
     """Load `artefact` into its engine, or into ONNX Runtime in that one's place."""
     open_engine = resolve("engine", STAND_IN if emulated else artefact.engine)
     codec = resolve("codec", bundle.manifest.decode.codec)(bundle.manifest.decode.params)
-    options = {**({} if emulated else artefact.options), "threads": threads}
+    options = {**({"integer_kernels": False} if emulated else artefact.options), "threads": threads}
     engine = open_engine(bundle.files_of(artefact), artefact.inputs, artefact.outputs, options)
     return Model(bundle, artefact, engine, codec)

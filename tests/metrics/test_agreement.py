@@ -41,16 +41,16 @@ KINDS = {
     "constant": lambda r: np.full((1, 2, 4, 4), 7.0),
 }
 TEXTS = {
-    "probability map": "F1 of probabilities above 0.5",
-    "few positives": "F1 of probabilities above 0.1",
+    "probability map": "mean F1 of probabilities above 0.3 to 0.7",
+    "few positives": "mean F1 of probabilities above 0.06 to 0.14",
     "segmentation logits": "mean Dice of 5 classes",
     "softmax map": "mean Dice of 4 classes",
     "one-channel logits": "mean Dice of both signs",
     "class scores": "same greatest value",
-    "multi-label": "F1 of probabilities above 0.5",
+    "multi-label": "mean F1 of probabilities above 0.3 to 0.7",
     "boxes": "share within 5 % of the spread",
-    "mixed": "F1 of probabilities above 0.5",
-    "detector list": "F1 of probabilities above 0.5",
+    "mixed": "mean F1 of probabilities above 0.3 to 0.7",
+    "detector list": "mean F1 of probabilities above 0.3 to 0.7",
     "positive depth": "share within 5 % of the spread",
     "constant": "share within 5 % of the spread",
 }
@@ -95,7 +95,7 @@ def test_classes_of_a_place_without_an_object_mean_nothing():
     boxes = rng.normal(0, 4, (1, 4, 16, 16))
     wanted = np.concatenate([objectness, boxes, softmax(rng.normal(0, 4, (1, 9, 16, 16)), 1)], 1).astype(np.float32)
     found = wanted.copy()
-    empty = np.broadcast_to(objectness <= 0.5, (1, 9, 16, 16))
+    empty = np.broadcast_to(objectness <= 0.3, (1, 9, 16, 16))
     found[:, 5:][empty] = wanted[:, 5:][:, ::-1][empty]
     judge = AgreementJudge([{"y": wanted}])
     assert judge.rules["y"].text.endswith("classes where an object is")
@@ -117,7 +117,7 @@ def test_boxes_are_judged_where_an_object_is():
     found = [detector(np.random.default_rng(seed), shift=5.0) for seed in range(4)]
     judge = AgreementJudge(wanted)
     assert judge.text("boxes") == "share within 5 % of the spread, where 'scores' sees an object"
-    assert judge.text("scores") == "F1 of probabilities above 0.5"
+    assert judge.text("scores") == "mean F1 of probabilities above 0.3 to 0.7"
     assert judge.score(found) == 100
     assert judge.score([{**frame, "boxes": frame["boxes"] + 5} for frame in wanted]) == 0
 

@@ -128,7 +128,10 @@ class _Planner:
         numbers: dict[str, int] = {}
         groups = {name: numbers.setdefault(self._root(name), len(numbers) + 1) for name in self.wanted}
         alone = Counter(groups.values())
-        found = {name: find_pixels(value, self.scheme.activation) for name, value in self.wanted.items()}
+        found = {
+            name: find_pixels(value, self.scheme.pixels or self.scheme.activation)
+            for name, value in self.wanted.items()
+        }
         pixels = {name: own for name, own in found.items() if own is not None and alone[groups[name]] == 1}
         clamped = self._clamped() if self.scheme.clamping else {}
         ends = {name for name, value in self.wanted.items() if self._leaves_rounded(value)}

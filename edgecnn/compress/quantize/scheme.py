@@ -60,6 +60,7 @@ class Scheme:
         bias: `int32` at the scale of input times weight, or left in float.
         weight_form: `stored` keeps int8 weights behind DequantizeLinear; `simulated` keeps float ones behind Q and DQ.
         float_type: what is not INT8: float32, or float16 throughout for engines that take every type as it is written.
+        pixels: format of uint8 pixels less one whole number, which need no rounding; None takes `activation`.
         pixels_as_stored: whether uint8 pixels less a whole number may be the quantized tensor themselves, without Q.
         rounded_ends: whether the graph's float outputs are rounded as well.
         light_heads: whether a convolution that gives an output of the graph stays in float where it does little of the
@@ -87,6 +88,7 @@ class Scheme:
     bias: Literal["int32", "float"]
     weight_form: Literal["stored", "simulated"] = "stored"
     float_type: Literal["float32", "float16"] = "float32"
+    pixels: Format | None = None
     pixels_as_stored: bool = False
     rounded_ends: bool = False
     light_heads: bool = False

@@ -33,8 +33,8 @@ LATENCY_SHARE, SENSITIVITY_SHARE = 0.3, 0.3
 TRIALS_A_UNIT = 1.5
 LEAST_GAIN = 0.001
 """Share of the time that another unit in INT8 has to save, by the latency model, to be tried."""
-GROWTH_ENDS = 0.15
-"""Share of the time that is left to the finalists."""
+ALONG_ENDS, GROWTH_ENDS = 0.3, 0.15
+"""Shares of the time that are left when no further mix of the path, or no further unit, is tried."""
 FINALISTS = 3
 TOO_SLOW = "the search found INT8 no faster here"
 TOO_DEAR = "the search found INT8 to save too little time for the error it makes"
@@ -119,14 +119,11 @@ class _Search:
     def run(self) -> Found:
         """Search."""
         self.whole = self.quantizer.fitted()
-        everything = np.ones(len(self.units.names), np.bool_)
         latency = self._latency()
         noise = self._noise()
+        self._score(np.ones(len(self.units.names), np.bool_), latency)
         path = [choice for choice in assignments(latency, noise) if choice.any()]
-        good = [choice for choice in path if self._score(choice, latency) >= self.goal.floor]
-        if everything.tolist() not in [choice.tolist() for choice in path]:
-            self._score(everything, latency)
-        good = self._grown(good, latency, noise)
+        good = self._grown(self._along(path, latency), latency, noise)
         return self._found(self._fastest(good, latency), latency, noise)
 
     def _form(self) -> onnx.ModelProto:
@@ -185,6 +182,26 @@ class _Search:
         reference = outputs(self.quantizer.bench.model, frames, self.settings.threads)
         seconds = min(SENSITIVITY_SHARE * self.goal.seconds, max(self._left() - 0.3 * self.goal.seconds, 10.0))
         return measure_sensitivity(self.units.names, build, frames, reference, self.settings.threads, seconds)
+
+    def _along(self, path: list[Choice], latency: LatencyModel) -> list[Choice]:
+        """Return assignments that hold the floor, by halving towards the fastest, then around it as time allows."""
+        scores: dict[int, float] = {}
+
+        def holds(index: int) -> bool:
+            if index not in scores:
+                scores[index] = self._score(path[index], latency)
+            return scores[index] >= self.goal.floor
+
+        low, high = -1, len(path)
+        with bar("halve mixes", max(len(path).bit_length(), 1)) as shown:
+            while high - low > 1 and (self._left() > 0 or not scores):
+                middle = (low + high) // 2
+                low, high = (low, middle) if holds(middle) else (middle, high)
+                shown.advance()
+        for index in sorted(range(len(path)), key=lambda i: abs(i - high)):
+            if self._left() > ALONG_ENDS * self.goal.seconds:
+                holds(index)
+        return [path[index] for index, score in scores.items() if score >= self.goal.floor]
 
     def _grown(self, good: list[Choice], latency: LatencyModel, noise: NDArray[np.float64]) -> list[Choice]:
         """Return the good assignments and what the fastest of them grows to, unit by unit, while the floor holds.

@@ -87,7 +87,13 @@ def open_session(model: onnx.ModelProto, threads: int, *, optimize: bool = True)
     if not optimize:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
-        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            model.SerializeToString(),
+            options,
+            providers=["CPUExecutionProvider"],
+            # It rounds float biases, at scales that underflow in float16.
+            disabled_optimizers=["WeightBiasQuantization"],
+        )
     except Exception as error:  # onnxruntime's own classes share no base with a name
         raise EngineError(f"ONNX Runtime refused the model: {_one_line(error)}") from error
 

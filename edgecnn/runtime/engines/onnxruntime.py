@@ -14,6 +14,7 @@ from edgecnn.runtime.engines.checks import boolean, check_options, check_tensors
 _OPTIONS = {
     "threads": (positive, "a whole number above 0"),
     "spinning": (boolean, "true or false"),
+    "integer_kernels": (boolean, "true or false"),
 }
 _DTYPES = {
     "tensor(float)": "float32",
@@ -90,8 +91,9 @@ def open_engine(
 ) -> OnnxRuntimeEngine:
     """Load the `.onnx` bytes that come first in `files`.
 
-    Options: `threads` (int; default one a physical core) and `spinning` (bool; default true: idle threads burn their
-    core for the fastest wake-up; set it false where other programs share the cores).
+    Options: `threads` (int; default one a physical core), `spinning` (bool; default true: idle threads burn their core
+    for the fastest wake-up; set it false where other programs share the cores) and `integer_kernels` (bool; default
+    true: false computes Q/DQ in float as the graph says, to simulate another engine).
 
     Raises:
         InputError: an option that is not known.
@@ -100,7 +102,10 @@ def open_engine(
     check_options("onnxruntime", options, _OPTIONS)
     try:
         session = ort.InferenceSession(
-            next(iter(files.values())), _session_options(options), providers=["CPUExecutionProvider"]
+            next(iter(files.values())),
+            _session_options(options),
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=[] if options.get("integer_kernels", True) else ["WeightBiasQuantization"],
         )
     except Exception as error:
         raise EngineError(f"onnxruntime refused the network: {one_line(error)}") from error
@@ -119,6 +124,7 @@ def _session_options(options: Mapping[str, Any]) -> ort.SessionOptions:
     chosen.inter_op_num_threads = 1
     chosen.enable_cpu_mem_arena = True
     chosen.add_session_config_entry("session.intra_op.allow_spinning", str(int(options.get("spinning", True))))
+    chosen.add_session_config_entry("session.disable_quant_qdq", str(int(not options.get("integer_kernels", True))))
     return chosen
 
 
