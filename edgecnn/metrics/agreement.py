@@ -26,6 +26,9 @@ from edgecnn.metrics.decisions import (
 )
 
 AGREEMENT = "agreement"
+FAR = 0.3
+"""Relative error beyond which an output that is judged by its greatest values or its signs is another one altogether:
+what is no classification, such as an embedding or a flow, looks like one from its values."""
 METHOD = "percentile bootstrap over frames, 1000 resamples"
 
 Outputs: TypeAlias = Mapping[str, NDArray[Any]]
@@ -110,8 +113,12 @@ class AgreementJudge:
 
     def totals(self, records: Sequence[Record]) -> dict[str, float]:
         """Return `agreement` and each output's own as `agreement:<output>`, in percent, over `records`."""
+        errors = self.rel_error(records)
         by_output = {
-            name: rule.percent(add_counts(record.counts[name] for record in records))
+            name: min(
+                rule.percent(add_counts(record.counts[name] for record in records)),
+                100.0 if not rule.ranked or errors[name] <= FAR else max(100 * (1 - errors[name]), 0.0),
+            )
             for name, rule in self.rules.items()
         }
         return {AGREEMENT: min(by_output.values())} | {f"{AGREEMENT}:{name}": v for name, v in by_output.items()}

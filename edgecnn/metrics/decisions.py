@@ -20,6 +20,8 @@ and a search that tries many candidates finds those that are lucky there."""
 ENOUGH = 20
 """Decisions over all frames below which a class, or a threshold's positives, would be judged by chance."""
 REGRESSION_SHARE = 0.05
+BESIDE_SHARE = 0.2
+"""Share of its spread that a value may move where it only goes with a decision, as the box of an object does."""
 SPREAD_STD = 4.0
 """A channel's spread in standard deviations: what holds 95 % of a normal distribution."""
 SUM_SLACK = 1e-2
@@ -40,6 +42,8 @@ class Rule:
         axis: where its channels lie; None takes all its values as one channel.
         kinds: which rows of `count`'s result are judged.
         count: the counts [K, 2] of a reference and a candidate, both [channels, places].
+        apart: how many of the last kinds are an agreement of their own; the lesser of the two counts.
+        ranked: whether only the order or the sign of values counts, so that their size could be anything.
         objects: at which places a reference [channels, places] decides for more than background; None where the output
             tells nothing of the kind.
     """
@@ -49,11 +53,15 @@ class Rule:
     kinds: NDArray[np.bool_]
     count: Callable[[Array, Array], Counts]
     objects: Callable[[Array], NDArray[np.bool_]] | None = None
+    apart: int = 0
+    ranked: bool = False
 
     def percent(self, counts: Counts) -> float:
         """Return the agreement in percent that summed counts [K, 2] stand for; a kind nobody decided says nothing."""
-        kept = counts[self.kinds & (counts[:, 1] > 0)]
-        return float(100 * np.mean(kept[:, 0] / kept[:, 1])) if len(kept) else 100.0
+        first = len(counts) - self.apart
+        parts = [(counts[:first], self.kinds[:first]), (counts[first:], self.kinds[first:])]
+        shares = [rows[kinds & (rows[:, 1] > 0)] for rows, kinds in parts]
+        return min(float(100 * np.mean(kept[:, 0] / kept[:, 1])) if len(kept) else 100.0 for kept in shares)
 
 
 @dataclass(slots=True)
@@ -210,7 +218,7 @@ def _top_1(seen: Seen) -> Rule:
         same = reference.argmax(axis=0) == candidate.argmax(axis=0)
         return np.array([[float(same.sum()), float(same.size)]])
 
-    return Rule("same greatest value", seen.axis, np.ones(1, bool), count)
+    return Rule("same greatest value", seen.axis, np.ones(1, bool), count, ranked=True)
 
 
 def _thresholded(seen: Seen, probability: NDArray[np.bool_]) -> Rule | None:
@@ -229,15 +237,26 @@ def _thresholded(seen: Seen, probability: NDArray[np.bool_]) -> Rule | None:
             above[classes:] &= above[:classes].any(axis=0)
         return np.asarray(above, np.bool_)
 
-    def count(reference: Array, candidate: Array) -> Counts:
-        return np.array([_dice(decided(reference, t), decided(candidate, t)) for t in thresholds])
-
     def objects(rows: Array) -> NDArray[np.bool_]:
         return np.asarray(decided(rows, middle).any(axis=0), np.bool_)
 
+    others, reach = ~probability, _reach(seen, BESIDE_SHARE)
+
+    def count(reference: Array, candidate: Array) -> Counts:
+        counts = [_dice(decided(reference, t), decided(candidate, t)) for t in thresholds]
+        if others.any():
+            where = objects(reference)
+            off = np.abs(candidate[others][:, where].astype(np.float64) - reference[others][:, where])
+            near = off <= reach[others]
+            counts.append((float(near.sum()), float(near.size)))
+        return np.array(counts)
+
     span = f"{thresholds[0]:g} to {thresholds[-1]:g}"
     text = f"mean F1 of probabilities above {span}" + (", classes where an object is" if gated else "")
-    return Rule(text, seen.axis, np.ones(len(thresholds), bool), count, objects)
+    if not others.any():
+        return Rule(text, seen.axis, np.ones(len(thresholds), bool), count, objects)
+    text += f"; or the share of the rest within {100 * BESIDE_SHARE:g} % of the spread there"
+    return Rule(text, seen.axis, np.ones(len(thresholds) + 1, bool), count, objects, apart=1)
 
 
 def _argmax(seen: Seen) -> Rule:
@@ -249,7 +268,7 @@ def _argmax(seen: Seen) -> Rule:
     def objects(rows: Array) -> NDArray[np.bool_]:
         return np.asarray(rows.argmax(axis=0) != background, np.bool_)
 
-    return Rule(f"mean Dice of {int(kinds.sum())} classes", seen.axis, kinds, count, objects)
+    return Rule(f"mean Dice of {int(kinds.sum())} classes", seen.axis, kinds, count, objects, ranked=True)
 
 
 def _sign(seen: Seen) -> Rule:
@@ -257,19 +276,24 @@ def _sign(seen: Seen) -> Rule:
         wanted, found = reference > 0, candidate > 0
         return np.array([_dice(wanted, found), _dice(~wanted, ~found)])
 
-    return Rule("mean Dice of both signs", seen.axis, np.ones(2, bool), count)
+    return Rule("mean Dice of both signs", seen.axis, np.ones(2, bool), count, ranked=True)
 
 
 def _regression(seen: Seen) -> Rule:
-    # A channel that never changes has no spread; rounding must not count as disagreement there.
-    least = 1e-3 * np.maximum(np.abs(seen.low), np.abs(seen.high)) + 1e-7
-    reach = np.maximum(REGRESSION_SHARE * seen.spread(), least)[:, None]
+    reach = _reach(seen, REGRESSION_SHARE)
 
     def count(reference: Array, candidate: Array) -> Counts:
         near = np.abs(candidate.astype(np.float64) - reference) <= reach
         return np.array([[float(near.sum()), float(near.size)]])
 
     return Rule(REGRESSION, seen.axis, np.ones(1, bool), count)
+
+
+def _reach(seen: Seen, share: float) -> NDArray[np.float64]:
+    """Return how far each channel's values may move, [channels, 1]."""
+    # A channel that never changes has no spread; rounding must not count as disagreement there.
+    least = 1e-3 * np.maximum(np.abs(seen.low), np.abs(seen.high)) + 1e-7
+    return np.asarray(np.maximum(share * seen.spread(), least)[:, None], np.float64)
 
 
 def beside(rules: Mapping[str, Rule], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:

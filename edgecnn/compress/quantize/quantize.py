@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 import onnx
 
 from edgecnn.compress.quantize.correction.equalization import equalize
-from edgecnn.compress.quantize.correction.rounding import Budget, reconstruct
+from edgecnn.compress.quantize.correction.rounding import OUT_OF_TIME, Budget, reconstruct
 from edgecnn.compress.quantize.ranges import Method
 from edgecnn.compress.quantize.scheme import Scheme
 from edgecnn.compress.quantize.simulate import Calibration, Subset, output_error, outputs
@@ -84,7 +84,7 @@ class Quantizer:
         _check_opset(model, scheme)
         self._calibration, self._settings = calibration, settings
         self.notes: list[str] = []
-        self._probe = list(Subset(calibration, PROBE_FRAMES))
+        self._probe = list(Subset(calibration, PROBE_FRAMES, start=1 if len(calibration) > 1 else 0))
         self._reference = outputs(model, self._probe, settings.threads)
         whole = settings.correct
         self.bench = self._equalized(model, scheme) if whole else self._workbench(model, scheme, calibration)
@@ -97,9 +97,18 @@ class Quantizer:
         if not self._settings.correct:
             return placed
         budget = Budget(seconds=self._settings.seconds, threads=self._settings.threads)
-        learned, _ = reconstruct(self.bench.model, placed.model, self._calibration, budget)
-        better = self._error(learned) < self._error(placed.model)
-        return Placed(learned, placed.plan, placed.tensors) if better else placed
+        learned, layers = reconstruct(self.bench.model, placed.model, self._calibration, budget)
+        if late := sum(layer.kept == OUT_OF_TIME for layer in layers):
+            self._note(f"time was up before the rounding of {late} of {len(layers)} layers was learned")
+        before, after = self._error(placed.model), self._error(learned)
+        if int8 is None:
+            told = f"output error {before:.4f} before, {after:.4f} after"
+            self._note(f"rounding learned: {told}" + ("" if after < before else "; not kept"))
+        return Placed(learned, placed.plan, placed.tensors) if after < before else placed
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
 
     def finish(self, placed: Placed) -> tuple[onnx.ModelProto, QuantizeReport]:
         """Return the checked model and its report."""

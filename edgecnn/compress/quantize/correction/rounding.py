@@ -21,6 +21,7 @@ Array = NDArray[Any]
 RIDGE = 0.1
 """How strongly weights are held where they were, in means of the inputs' second moments. FastestDet loses nothing
 against trying a tenth and ten times of it a layer, and a third of the time."""
+OUT_OF_TIME = "time is up"
 DAMPING = 0.01
 LEAST_GAIN = 0.005
 """A layer is changed only if its error on frames it was not fitted to falls by this share."""
@@ -91,7 +92,7 @@ def reconstruct(
         for number, layer in enumerate(placed.layers):
             name, target = layer.node.name, layer.node.output[0]
             if time.monotonic() > ends:
-                done.append(_untouched(name, "time is up"))
+                done.append(_untouched(name, OUT_OF_TIME))
             elif twins.get(name) != target:
                 done.append(_untouched(name, "the float model has no such layer"))
             else:
