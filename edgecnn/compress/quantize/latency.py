@@ -25,7 +25,6 @@ PRIOR_SPREAD = 1.0
 """How far a unit's saving may lie from its share of the work before the fit resists, as a share of the former."""
 LEAST_NOISE = 0.005
 """Standard deviation that a timed network has at least, as a share of the whole time."""
-FEWEST_TRIALS = 8
 FLOAT_RUNS = 4
 
 
@@ -98,7 +97,7 @@ def measure_latency(
     choices = [everything]
     taken = [time_of(everything)]
     with bar("time layers", most_trials) as shown:
-        while len(taken) < most_trials and (len(taken) < FEWEST_TRIALS or budget()):
+        while len(taken) < most_trials and budget():
             choices.append(_draw(count, rng))
             taken.append(time_of(choices[-1]))
             shown.advance()

@@ -8,6 +8,7 @@ import onnx
 
 from edgecnn.compress.quantize.correction.equalization import equalize
 from edgecnn.compress.quantize.correction.rounding import OUT_OF_TIME, Budget, reconstruct
+from edgecnn.compress.quantize.kept import check_kept
 from edgecnn.compress.quantize.ranges import Method
 from edgecnn.compress.quantize.scheme import Scheme
 from edgecnn.compress.quantize.simulate import Calibration, Subset, output_error, outputs
@@ -63,10 +64,12 @@ def quantize(
     `calibration` yields the model's inputs by name, one frame each, and is gone through several times.
 
     Raises:
-        InputError: the model's opset is not one the scheme takes, or the scheme finds nothing to quantize in it.
+        InputError: the model's opset is not one the scheme takes, the scheme finds nothing to quantize in it, or a
+            pattern of `keep_float` means none of its nodes.
         DataError: no calibration frame, or one that gives NaN or infinity.
         StageError: the result is no valid ONNX model.
     """
+    check_kept(model, settings.keep_float)
     quantizer = Quantizer(model, scheme, calibration, settings)
     return quantizer.finish(quantizer.fitted())
 
@@ -98,7 +101,7 @@ class Quantizer:
             return placed
         budget = Budget(seconds=self._settings.seconds, threads=self._settings.threads)
         learned, layers = reconstruct(self.bench.model, placed.model, self._calibration, budget)
-        if late := sum(layer.kept == OUT_OF_TIME for layer in layers):
+        if late := sum(layer.reason == OUT_OF_TIME for layer in layers):
             self._note(f"time was up before the rounding of {late} of {len(layers)} layers was learned")
         before, after = self._error(placed.model), self._error(learned)
         if int8 is None:

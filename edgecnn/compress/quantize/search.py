@@ -21,6 +21,7 @@ from edgecnn.compress.quantize.scheme import Scheme
 from edgecnn.compress.quantize.sensitivity import measure_sensitivity
 from edgecnn.compress.quantize.simulate import Calibration, Subset, outputs
 from edgecnn.compress.quantize.workbench import Placed, Workbench
+from edgecnn.core.errors import EngineError
 from edgecnn.core.evidence import Trial, UnitDecision
 from edgecnn.core.measure import Measurement
 from edgecnn.core.progress import bar
@@ -156,14 +157,18 @@ class _Search:
 
     def _score(self, choice: Choice, latency: LatencyModel) -> float:
         model = self.whole.model if choice.all() else self._built(choice).model
-        score = self.bench.score(model)
+        try:
+            score = self.bench.score(model)
+        except EngineError as error:
+            self.notes.append(f"a mix of {int(choice.sum())} units in INT8 was refused and passed over: {error}")
+            score = 0.0
         self.trials.append(Trial(int(choice.sum()), len(choice), score, latency.time(choice)))
         return score
 
     def _latency(self) -> LatencyModel:
         if self.bench.engine is None:
             return predict_latency(self.units)
-        ends = self._left() - LATENCY_SHARE * self.goal.seconds
+        ends = max(self._left() - LATENCY_SHARE * self.goal.seconds, ALONG_ENDS * self.goal.seconds)
         most = int(TRIALS_A_UNIT * len(self.units.names)) + 8
         with self.bench.stopwatch(self.quantizer.bench.model, TRIAL_RACE_S) as share:
             return measure_latency(
@@ -254,8 +259,8 @@ class _Search:
     ) -> Found:
         if best is None:
             self.notes.append(f"no mix of INT8 and float holds the floor of {self.goal.floor:g}; FP32 is what runs")
-        elif best[3] is not None and best[3].value <= 1:
-            self.notes.append(f"INT8 is not faster here: {best[3].text(2)} of FP32's speed at best; FP32 is what runs")
+        elif best[3] is not None and (best[3].low or best[3].value) <= 1:
+            self.notes.append(f"INT8 is not faster than FP32 here for certain: {best[3].text(2)}; FP32 is what runs")
             best = None
         choice = best[0] if best else np.zeros(len(noise), np.bool_)
         decisions = self._decisions(choice, latency, noise)
