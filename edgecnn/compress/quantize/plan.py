@@ -15,6 +15,8 @@ from edgecnn.compress.quantize.refusal import refusal
 from edgecnn.compress.quantize.roles import after_fusion, before_fusion, moved, operands, role
 from edgecnn.compress.quantize.scheme import Scheme
 
+KEPT = "kept in float by"
+"""How the reason begins why a node is in float that was asked to be; its name or pattern follows."""
 NO_GAIN = "none of its inputs comes from an INT8 node, or INT8 would convert more than it saves"
 
 
@@ -75,7 +77,7 @@ def _choose(
     reasons: dict[str, str] = {}
     for node in model.graph:
         name, part = str(node.name), role(node, scheme)
-        reason = f"kept in float by '{match}'" if (match := _match(name, exact, wild)) is not None else None
+        reason = f"{KEPT} '{match}'" if (match := _match(name, exact, wild)) is not None else None
         if node in captured and (scheme.quantized_outputs or part == "commuting"):
             reason = reason or "a subgraph reads its result"
         if part in {"weighted", "joining", "other"}:

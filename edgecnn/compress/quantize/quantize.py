@@ -1,7 +1,7 @@
 """Quantize a float ONNX model by a scheme: level channels, observe, choose ranges, place Q/DQ, learn the rounding."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import onnx
@@ -36,6 +36,7 @@ class Settings:
         threads: of ONNX Runtime, which observes and simulates.
         correct: whether channels are equalized and rounding is learned, each where it lowers the outputs' error.
         seconds: the most that learning the rounding may take; choosing ranges takes `RANGES_SHARE` of it besides.
+        recorded: quantized tensors of an earlier run by name, whose ranges are taken over where they still fit.
     """
 
     ranges: Ranges = "auto"
@@ -43,6 +44,7 @@ class Settings:
     threads: int = 2
     correct: bool = True
     seconds: float = 30.0
+    recorded: Mapping[str, QuantizedTensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,10 @@ class Quantizer:
         self._reference = outputs(model, self._probe, settings.threads)
         whole = settings.correct
         self.bench = self._equalized(model, scheme) if whole else self._workbench(model, scheme, calibration)
+        if settings.recorded:
+            taken, groups = self.bench.use_ranges(settings.recorded)
+            others = "" if taken == groups else ", the others chosen anew"
+            self._note(f"{taken} of {groups} ranges as recorded{others}")
         if settings.ranges == "auto":
             self.bench.tune_ranges(RANGES_SHARE * settings.seconds)
 

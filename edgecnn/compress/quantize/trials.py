@@ -37,7 +37,7 @@ class Choice:
 
     low: float
     high: float
-    method: Method
+    method: str
     errors: dict[str, float] = field(default_factory=dict)
 
 

@@ -1,6 +1,6 @@
 """The workbench: one float model, observed once, then quantized in any mix of INT8 and float, as often as asked."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import onnx
@@ -13,6 +13,7 @@ from edgecnn.compress.quantize.operands import WeightCache
 from edgecnn.compress.quantize.placement import Scale, place
 from edgecnn.compress.quantize.plan import Plan, make_plan
 from edgecnn.compress.quantize.ranges import Method
+from edgecnn.compress.quantize.replay import recorded_choice
 from edgecnn.compress.quantize.scales import choose_scales, groups_of
 from edgecnn.compress.quantize.scheme import Scheme
 from edgecnn.compress.quantize.simulate import Calibration
@@ -67,15 +68,33 @@ class Workbench:
         self.units: Units = find_units(self._work, tuple(self.plan.nodes))
         self._histograms: dict[str, Histogram] = {}
         self._ranges: dict[Group, Choice] = {}
+        self._recorded: set[Group] = set()
         self._method: Method = ranges
         self._weights = WeightCache()
         self.frames = 0
         self._observe(self.plan)
         self._part_uneven()
 
-    def tune_ranges(self, seconds: float) -> None:
-        """Choose each group's range by what its rounding does to the network's outputs; takes about `seconds`."""
+    def use_ranges(self, recorded: Mapping[str, QuantizedTensor]) -> tuple[int, int]:
+        """Take recorded ranges for the groups whose tensors still take the values they took then.
+
+        Returns how many groups took theirs, and how many groups there are.
+        """
         groups = groups_of(self.plan, self.scheme, self._histograms)
+        found = {group: recorded_choice(group, self._histograms, recorded) for group in groups}
+        taken = {group: choice for group, choice in found.items() if choice is not None}
+        self._ranges |= taken
+        self._recorded.update(taken)
+        return len(taken), len(groups)
+
+    def tune_ranges(self, seconds: float) -> None:
+        """Choose each group's range by what its rounding does to the network's outputs; takes about `seconds`.
+
+        Groups that took a recorded range keep it.
+        """
+        groups = [group for group in groups_of(self.plan, self.scheme, self._histograms) if group not in self._recorded]
+        if not groups:
+            return
         found = choose_ranges(
             self.model, groups, self._histograms, self._calibration, budget_s=seconds, threads=self._threads
         )

@@ -1,0 +1,77 @@
+"""Replay: what was decided for one target taken over for another, or for the same one again, without a search."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from edgecnn.compress.quantize.histogram import Histogram
+from edgecnn.compress.quantize.plan import KEPT
+from edgecnn.compress.quantize.ranges import widen
+from edgecnn.compress.quantize.trials import Choice, Group
+from edgecnn.core.evidence import QuantizedModel, QuantizedTensor
+
+AGREED = 0.05
+"""How far the ends of a tensor's values may lie from the recorded ones, as a share of the recorded span."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What a record decides, apart from what the rules of its own scheme do.
+
+    Attributes:
+        origin: the artefact it is of.
+        nodes: the nodes of its network that compute.
+        keep_float: those that a search or the user left in float.
+        tensors: its quantized tensors by name.
+    """
+
+    origin: str
+    nodes: frozenset[str]
+    keep_float: tuple[str, ...]
+    tensors: Mapping[str, QuantizedTensor]
+
+    def known(self, names: Collection[str]) -> int:
+        """Return how many of the record's nodes are among `names`."""
+        return len(self.nodes.intersection(names))
+
+
+def decisions_of(record: QuantizedModel) -> Decisions:
+    """Return what was decided in a record.
+
+    What its scheme could not quantize, or found no gain in, is no decision: another scheme has other rules.
+    """
+    chosen = [name for name, one in record.decisions.items() if one.precision == "float"]
+    kept = [
+        name for name, why in record.left_in_float.items() if name in record.decisions or why.startswith(f"{KEPT} ")
+    ]
+    nodes = frozenset((*record.quantized, *record.left_in_float, *record.decisions))
+    return Decisions(PurePosixPath(record.file).stem, nodes, tuple(dict.fromkeys((*chosen, *kept))), record.tensors)
+
+
+def recorded_choice(
+    group: Group, histograms: Mapping[str, Histogram], recorded: Mapping[str, QuantizedTensor]
+) -> Choice | None:
+    """Return the least range that the group's format can hold around those recorded for its tensors.
+
+    None where a tensor is not recorded, or takes other values now than it took then: then the record is of another
+    form of the network (equalized, say), of other weights, or of other frames.
+    """
+    found = [recorded.get(name) for name in group.tensors]
+    known = [one for one in found if one is not None]
+    if len(known) < len(found) or not all(map(_fits, known, (histograms[name] for name in group.tensors))):
+        return None
+    # A symmetric format holds more than the values take; another format need not.
+    low = min(max(one.low, min(one.seen_min, 0.0)) for one in known)
+    high = max(min(one.high, max(one.seen_max, 0.0)) for one in known)
+    return Choice(*widen(low, high, group.form), _method(known))
+
+
+def _fits(one: QuantizedTensor, seen: Histogram) -> bool:
+    allowed = AGREED * (max(one.seen_max, 0.0) - min(one.seen_min, 0.0))
+    ends = abs(one.seen_min - seen.seen_min), abs(one.seen_max - seen.seen_max)
+    return one.low < one.high and max(ends) <= allowed
+
+
+def _method(known: Sequence[QuantizedTensor]) -> str:
+    methods = dict.fromkeys(one.method for one in known)
+    return next(iter(methods)) if len(methods) == 1 else "recorded"
