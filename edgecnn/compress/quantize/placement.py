@@ -50,7 +50,8 @@ def place(
         pixels = plan.pixels.get(name) if scheme.pixels_as_stored else None
         stored = by_name[pixels.source] if pixels is not None and pixels.dtype == "uint8" else None
         readers = [(nodes[node], index) for node, index in sorted(plan.readers[name])]
-        _quantize_tensor(model.graph, by_name[name], stored, scale, readers, ends=name in plan.ends)
+        ends, slack = name in plan.ends, scheme.whole_slack
+        _quantize_tensor(model.graph, by_name[name], stored, scale, readers, ends=ends, slack=slack)
     if scheme.float_type == "float16":
         halve(model)
 
@@ -79,6 +80,7 @@ def _quantize_tensor(
     readers: list[tuple[ir.Node, int]],
     *,
     ends: bool,
+    slack: float,
 ) -> None:
     """Put Q behind `value`, or take the pixels that are its quantized form, and a DQ in front of each reader."""
     name, dtype = str(value.name), np.dtype(scale.dtype)
@@ -89,7 +91,11 @@ def _quantize_tensor(
     new: list[ir.Node] = []
     stored = pixels
     if stored is None:
-        new.append(ir.node("QuantizeLinear", [value, *parameters], name=f"{name}.quantize"))
+        rounded = parameters
+        if slack and scale.scale == 1 and scale.zero_point == 0 and scale.dtype == "uint8":
+            divisor = np.asarray(1 + slack, np.float32)
+            rounded = [initializer(graph, f"{name}.divisor", divisor), parameters[1]]
+        new.append(ir.node("QuantizeLinear", [value, *rounded], name=f"{name}.quantize"))
         stored = result(new[-1], f"{name}.stored", ir.DataType.from_numpy(dtype), value)
     # One DQ a reader: engines fuse a DQ into the op behind it, and one that others read as well would be in the way.
     by_reader: dict[ir.Node | None, list[int]] = {None: []} if ends else {}
