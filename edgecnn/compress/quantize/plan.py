@@ -1,6 +1,5 @@
 """Plan: which nodes run in INT8 under a scheme, which tensors are quantized for it, and which share a scale."""
 
-import fnmatch
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ import onnx_ir as ir
 from edgecnn.compress.quantize.graph import into_subgraphs, is_constant, only_reader, reaches_output
 from edgecnn.compress.quantize.heads import light_heads
 from edgecnn.compress.quantize.islands import without_detours
+from edgecnn.compress.quantize.kept import Kept
 from edgecnn.compress.quantize.pixels import Pixels, find_pixels
 from edgecnn.compress.quantize.refusal import refusal
 from edgecnn.compress.quantize.roles import after_fusion, before_fusion, moved, operands, role
@@ -57,7 +57,7 @@ def make_plan(model: ir.Model, scheme: Scheme, keep_float: Iterable[str] = ()) -
     no scale is shared across it, and its result is rounded instead of what goes in.
     """
     captured = into_subgraphs(model, scheme.commuting | scheme.fused)
-    chosen, reasons = _choose(model, scheme, tuple(keep_float), captured)
+    chosen, reasons = _choose(model, scheme, Kept(keep_float), captured)
     planner = _Planner(scheme, chosen, reasons, captured)
     for node in chosen:
         planner.quantize_inputs(node)
@@ -68,16 +68,15 @@ def make_plan(model: ir.Model, scheme: Scheme, keep_float: Iterable[str] = ()) -
 
 
 def _choose(
-    model: ir.Model, scheme: Scheme, patterns: tuple[str, ...], captured: set[ir.Node]
+    model: ir.Model, scheme: Scheme, kept: Kept, captured: set[ir.Node]
 ) -> tuple[dict[ir.Node, None], dict[str, str]]:
     """Return the nodes that run in INT8, and why each other node that computes does not."""
     heads = light_heads(model, scheme) if scheme.light_heads else set()
-    exact, wild = set(patterns), [pattern for pattern in patterns if set("*?[") & set(pattern)]
     able: dict[ir.Node, None] = {}
     reasons: dict[str, str] = {}
     for node in model.graph:
         name, part = str(node.name), role(node, scheme)
-        reason = f"{KEPT} '{match}'" if (match := _match(name, exact, wild)) is not None else None
+        reason = f"{KEPT} '{match}'" if (match := kept.match(name)) is not None else None
         if node in captured and (scheme.quantized_outputs or part == "commuting"):
             reason = reason or "a subgraph reads its result"
         if part in {"weighted", "joining", "other"}:
@@ -89,10 +88,6 @@ def _choose(
     chosen = without_detours(able, set(reasons), scheme)
     reasons.update({str(node.name): NO_GAIN for node in able if node not in chosen})
     return chosen, reasons
-
-
-def _match(name: str, exact: set[str], wild: list[str]) -> str | None:
-    return name if name in exact else next((pattern for pattern in wild if fnmatch.fnmatchcase(name, pattern)), None)
 
 
 class _Planner:
@@ -131,7 +126,7 @@ class _Planner:
         groups = {name: numbers.setdefault(self._root(name), len(numbers) + 1) for name in self.wanted}
         alone = Counter(groups.values())
         found = {
-            name: find_pixels(value, self.scheme.pixels or self.scheme.activation)
+            name: self._pixels(value)
             for name, value in self.wanted.items()
         }
         pixels = {name: own for name, own in found.items() if own is not None and alone[groups[name]] == 1}
@@ -141,6 +136,11 @@ class _Planner:
             self._add_float_readers(model.graph)
         readers = {name: self.readers.get(name, set()) for name in [*self.wanted, *clamped]}
         return Plan([str(node.name) for node in self.chosen], groups, pixels, self.reasons, readers, clamped, ends)
+
+    def _pixels(self, value: ir.Value) -> Pixels | None:
+        """Return `value` as exact pixels in a format of the scheme, or None."""
+        signed = find_pixels(value, self.scheme.pixels or self.scheme.activation)
+        return signed if signed is not None else find_pixels(value, self.scheme.nonnegative)
 
     def _read(self, value: ir.Value, node: ir.Node, index: int) -> None:
         """Let `node` read `value` rounded."""

@@ -13,6 +13,7 @@ import onnx
 from edgecnn.compress.quantize.candidate import Bench
 from edgecnn.compress.quantize.check import violations
 from edgecnn.compress.quantize.drift import measure_drift
+from edgecnn.compress.quantize.kept import check_kept
 from edgecnn.compress.quantize.labelled import LabelJudge
 from edgecnn.compress.quantize.observers import Feeds
 from edgecnn.compress.quantize.quantize import Quantizer, QuantizeReport, Settings
@@ -90,7 +91,9 @@ def _quantize_for(target: str, section: QuantizeSection, source: Path, job: Job)
     """Quantize for one target; None where a search finds FP32 the best that is honest."""
     scheme = resolve("scheme", TARGETS[target].scheme)
     settings = Settings(section.ranges, section.keep_float, job.recipe.bench.threads)
-    made = (_searched if section.precision == "mixed" else _whole)(onnx.load(source), target, settings, job)
+    model = onnx.load(source)
+    check_kept(model, settings.keep_float)
+    made = (_searched if section.precision == "mixed" else _whole)(model, target, settings, job)
     if made is None:
         return None
     if found := violations(made.model, scheme):
