@@ -55,11 +55,19 @@ FINISH: tuple[Pass, ...] = (StandaloneBatchNorm(), OwnWeights(), Tidy(deduplicat
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A float32 model of fixed shapes, what was changed, and the largest relative difference of any output measured."""
+    """A float32 model of fixed shapes, and how it came about.
+
+    Attributes:
+        model: the model.
+        changes: what was changed, a phrase each, `remarks` included.
+        rel_error: the largest relative difference of any output that was measured.
+        remarks: what limits the proof that it computes what it computed before, a sentence each.
+    """
 
     model: onnx.ModelProto
     changes: tuple[str, ...]
     rel_error: float
+    remarks: tuple[str, ...] = ()
 
 
 def prepare(
@@ -73,7 +81,9 @@ def prepare(
     out constant is replaced by its branch.
 
     Both models are run in ONNX Runtime on seeded random inputs. `rel_error` is ||after - before|| / ||before|| of the
-    output where it is largest. Preparing a prepared model changes nothing.
+    output where it is largest. Where ONNX Runtime can't run the original in its own float type, as it has no float64
+    convolution, the model turned into float32 stands for it, and `remarks` says so. Preparing a prepared model changes
+    nothing.
 
     Raises:
         InputError: an open size without a shape, an operator that stops the conversion, a model that ONNX Runtime can't
@@ -82,9 +92,7 @@ def prepare(
     """
     work = ir.from_proto(_runnable(model))
     changes = _settle(work, shapes or {})
-    original = ir.to_proto(work)
-    reference = Reference(original)
-    converted = to_float32(work)
+    reference, converted, remarks = _referred(work)
     single = ir.to_proto(work)
     target = _target(work, opset)
     before = opset_of(work)
@@ -97,7 +105,8 @@ def prepare(
         raise StageError(_blame(single, target, agreement))
     raised = (f"opset {before} raised to {target}",) if before < target else ()
     counted = tuple(f"{what} {count:+d}" for what, count in sorted(tally.items()) if count)
-    return Prepared(result, (*changes, *converted, *raised, *counted, *agreement.remarks), agreement.error)
+    remarks += agreement.remarks
+    return Prepared(result, (*changes, *converted, *raised, *counted, *remarks), agreement.error, remarks)
 
 
 def _runnable(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -126,6 +135,20 @@ def _settle(work: ir.Model, shapes: Mapping[str, tuple[int, ...]]) -> tuple[str,
     if work.functions:
         InlinePass()(work)
     return fix_shapes(work, shapes)
+
+
+def _referred(work: ir.Model) -> tuple[Reference, tuple[str, ...], tuple[str, ...]]:
+    """Turn `work` into float32; return what it computed before, which types it had, and what has to be said."""
+    original = ir.to_proto(work)
+    converted = to_float32(work)
+    try:
+        return Reference(original), converted, ()
+    except InputError as error:
+        if not converted:
+            raise
+        refused = str(error)
+    remark = f"compared from float32 on, for the original does not run as it is: {refused}"
+    return Reference(ir.to_proto(work)), converted, (remark,)
 
 
 def _target(work: ir.Model, wanted: int | None) -> int:

@@ -1,9 +1,11 @@
 """Rewrites: the same network in other words; each is offered to be timed on the target, and kept if it is faster."""
 
+from collections.abc import Iterator, Sequence
+
 import onnx
 import onnx_ir as ir
 
-from edgecnn.core.errors import StageError
+from edgecnn.core.errors import InputError, StageError
 from edgecnn.export.equivalence import Reference
 from edgecnn.export.passes.base import Pass, run
 from edgecnn.export.passes.convolve_selections import ConvolveSelections
@@ -26,28 +28,47 @@ REWRITES: dict[str, tuple[Pass, ...]] = {
 def rewritten(model: onnx.ModelProto) -> dict[str, onnx.ModelProto]:
     """Return by name the variants of a prepared model that say something else than it and one another.
 
+    A variant that can't be made, or that ONNX Runtime does not find to compute what `model` computes, is not offered:
+    a rewrite only saves time, and there is none worth another answer.
+
     Raises:
-        StageError: a variant does not compute what `model` computes; it would be a defect of a pass.
+        InputError: ONNX Runtime can't run `model`.
     """
-    reference, found, seen = None, {}, {model.SerializeToString(deterministic=True)}
+    found = dict(variants(model))
+    if not found:
+        return {}
+    reference = Reference(model)
+    return {name: variant for name, variant in found.items() if _agrees(reference, variant)}
+
+
+def variants(model: onnx.ModelProto) -> Iterator[tuple[str, onnx.ModelProto]]:
+    """Yield each variant with its name, before anything proves that it computes the same."""
+    seen = {model.SerializeToString(deterministic=True)}
     for name, steps in REWRITES.items():
-        work = opened(model)
-        changed = [run(step, work).modified for step in steps]
-        if not any(changed):
-            continue
-        run(Tidy(deduplicate=False), work)
-        run(OwnWeights(), work)
-        infer_shapes(work)
-        result = ir.to_proto(work)
-        data = result.SerializeToString(deterministic=True)
-        if data in seen:
+        result = _rewrite(model, steps)
+        if result is None or (data := result.SerializeToString(deterministic=True)) in seen:
             continue
         seen.add(data)
-        reference = reference or Reference(model)
-        agreement = reference.agree(result, AGREED)
-        if not agreement.holds:
-            raise StageError(
-                f"rewrite '{name}' would change the outputs by {agreement.error:.1e}; please report the model"
-            )
-        found[name] = result
-    return found
+        yield name, result
+
+
+def _rewrite(model: onnx.ModelProto, steps: Sequence[Pass]) -> onnx.ModelProto | None:
+    """Return `model` after `steps`; None where they find nothing to change, or one does not leave what it promises."""
+    work = opened(model)
+    try:
+        changed = [run(step, work).modified for step in steps]
+        if not any(changed):
+            return None
+        run(Tidy(deduplicate=False), work)
+        run(OwnWeights(), work)
+    except StageError:
+        return None
+    infer_shapes(work)
+    return ir.to_proto(work)
+
+
+def _agrees(reference: Reference, variant: onnx.ModelProto) -> bool:
+    try:
+        return reference.agree(variant, AGREED).holds
+    except InputError:
+        return False

@@ -172,6 +172,26 @@ def test_double_becomes_float32():
     assert "double turned into float32" in prepare(proto).changes
 
 
+def test_double_that_does_not_run_is_compared_from_float32_on():
+    weights, feed = conv_weights().astype(np.float64), pixels()
+    # ONNX Runtime has no float64 convolution.
+    proto = model_of([node("Conv", ["x", "w"], ["y"])], {"w": weights}, dtype=TensorProto.DOUBLE, out_type=TensorProto.DOUBLE)  # fmt: skip # noqa: E501
+    prepared = prepare(proto)
+    (remark,) = prepared.remarks
+    assert remark.startswith("compared from float32 on")
+    assert {"double turned into float32", remark} <= set(prepared.changes)
+    want = np.einsum("ncyxhw,ochw->noyx", np.lib.stride_tricks.sliding_window_view(feed, (3, 3), (2, 3)), weights)
+    (got,) = answers(prepared.model, {"x": feed})
+    assert np.abs(got - want).max() < 1e-5
+
+
+def test_what_runs_in_no_float_type_is_refused():
+    for kind in (TensorProto.FLOAT, TensorProto.DOUBLE):
+        proto = model_of([node("Foreign", ["x"], ["y"], domain="elsewhere")], dtype=kind, domains=("elsewhere",))
+        with pytest.raises(InputError, match="ONNX Runtime can't run the model"):
+            prepare(proto)
+
+
 def test_weights_that_are_computed_and_shared_are_made_each_layers_own():
     nodes = [
         node("Mul", ["w", "gain"], ["scaled"]),
