@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -20,14 +20,15 @@ from edgecnn.compile.compiled import CompiledFiles
 from edgecnn.core import atomic, evidence
 from edgecnn.core.bundle import GOLDEN, MANIFEST, Artefact, DecodeSpec, Manifest, open_bundle, write_bundle
 from edgecnn.core.destination import Destination, destinations
-from edgecnn.core.errors import GateError, InputError, MissingExtraError
+from edgecnn.core.errors import EngineError, GateError, InputError, MissingExtraError
 from edgecnn.core.evidence import BenchResult, QuantizedModel, QuantizeResult, VerifyResult
-from edgecnn.core.measure import Measurement
 from edgecnn.core.npz import npz_bytes
 from edgecnn.core.registry import Entry, import_entry
 from edgecnn.quantize_onnx.options import Options
 from edgecnn.quantize_onnx.source import Source, open_source_model
-from edgecnn.quantize_onnx.variants import Variant, float_variants, half_variants, quantized_variant
+from edgecnn.quantize_onnx.speed import speed_note, speedup
+from edgecnn.quantize_onnx.stand_in import compressed, stand_in, stands
+from edgecnn.quantize_onnx.variants import Variant, float_variants
 from edgecnn.quantize_onnx.workdir import temporary
 from edgecnn.report.facts import gather
 from edgecnn.report.source import default_out
@@ -73,8 +74,11 @@ class Outcome:
 def run(options: Options) -> Outcome:
     """Make the bundle. Whatever goes wrong, and when the run is interrupted, nothing new is at `options.out`.
 
+    A destination that the model can't be quantized for gets FP16 where it has that, and a note; the others go on.
+
     Raises:
         InputError: model, targets, calibration data or output can't be used.
+        EngineError: an engine refuses the model in FP32.
         GateError: an engine does not give in FP32 what the model gives.
     """
     places = _places(options)
@@ -83,12 +87,12 @@ def run(options: Options) -> Outcome:
     with temporary(options.out, options.workdir) as work:
         steps.say(f"prepare {options.model.name}")
         source = open_source_model(options, work)
-        made = Made()
+        made = Made(notes=list(source.notes))
         _tell_frames(source, made.notes)
         _add(made, float_variants(source, places, work))
         for place in places:
             steps.say(f"{options.precision} for {place.name}")
-            _add(made, _compressed(source, place, work, made.notes))
+            _add(made, compressed(source, place, work, made.notes))
         steps.say("compile")
         draft, verified = _judged(source, made, work, steps)
         steps.say("time")
@@ -127,18 +131,6 @@ def _add(made: Made, variants: Sequence[Variant]) -> None:
     made.quantized += [variant.evidence for variant in variants if variant.evidence is not None]
 
 
-def _compressed(source: Source, place: Destination, work: Path, notes: list[str]) -> list[Variant]:
-    """Return what was asked for at `place`, FP16 where INT8 does not pay, or nothing beside FP32."""
-    if source.options.precision != "fp16":
-        variant = quantized_variant(source, place, work, notes)
-        if variant is not None:
-            return [variant]
-    halves = half_variants(source, place, work)
-    if not halves and source.options.precision == "fp16":
-        notes.append(f"{place.name} computes in FP32 whatever the file holds, so there is no FP16 for it")
-    return halves
-
-
 def _judged(source: Source, made: Made, work: Path, steps: "_Steps") -> tuple[Path, VerifyResult]:
     """Return the draft bundle and its verdict; what misses the floor is left out, FP16 or FP32 stands in for it."""
     draft = _draft(source, made, work)
@@ -146,29 +138,33 @@ def _judged(source: Source, made: Made, work: Path, steps: "_Steps") -> tuple[Pa
     verified = _verified(source, made, draft, work)
     while missed := [gate for gate in verified.gates if not gate.passed]:
         for gate in missed:
-            variant = made.variants.pop(gate.artefact)
+            variant = made.variants[gate.artefact]
             if variant.place is None:
                 raise GateError(f"{gate.text}; the engine does not compute what the model says")
-            halves = half_variants(source, variant.place, work) if variant.precision != "fp16" else []
             advice = "; --precision mixed may hold it" if variant.precision == "int8" else ""
-            made.notes.append(f"{gate.text}; left out, {'FP16 and FP32 stand' if halves else 'FP32 stands'} in{advice}")
-            _add(made, halves)
+            _leave_out(source, made, variant, gate.text, advice, work)
         draft = _draft(source, made, work)
         verified = _verified(source, made, draft, work)
     return draft, verified
 
 
+def _leave_out(source: Source, made: Made, variant: Variant, why: str, advice: str, work: Path) -> None:
+    """Take a destination's `variant` out, put FP16 there instead unless it was that, and note it."""
+    assert variant.place is not None  # noqa: S101 - what is compared with, FP32, is never left out
+    del made.variants[variant.name]
+    halves = stand_in(source, variant.place, work) if variant.precision != "fp16" else []
+    made.notes.append(f"{why}; left out, {stands(halves)}{advice}")
+    _add(made, halves)
+
+
 def _draft(source: Source, made: Made, work: Path) -> Path:
     """Compile what is not compiled yet and write the bundle that nothing has judged."""
+    while new := [variant for name, variant in made.variants.items() if name not in made.compiled]:
+        for variant in new:
+            _compile(source, made, variant, work)
     files: dict[str, Path | bytes] = {GOLDEN: npz_bytes(source.golden)}
     artefacts = []
     for variant in made.variants.values():
-        if variant.name not in made.compiled:
-            artefact, compiled = compile_artefact(
-                variant.name, variant.target, variant.precision, variant.source, work / "compiled"
-            )
-            artefact = replace(artefact, engine=variant.engine, options=dict(variant.options), notes=variant.notes)
-            made.compiled[variant.name] = (artefact, compiled)
         artefact, compiled = made.compiled[variant.name]
         artefacts.append(artefact)
         files |= dict(zip(artefact.files, compiled.files, strict=True))
@@ -186,6 +182,21 @@ def _draft(source: Source, made: Made, work: Path) -> Path:
         provenance=_provenance(source, made, versions),
     )
     return write_bundle(work / "draft", manifest, files)
+
+
+def _compile(source: Source, made: Made, variant: Variant, work: Path) -> None:
+    """Compile `variant`; what its engine refuses is left out unless it is FP32."""
+    try:
+        artefact, compiled = compile_artefact(
+            variant.name, variant.target, variant.precision, variant.source, work / "compiled"
+        )
+    except EngineError as error:
+        if variant.place is None:
+            raise
+        _leave_out(source, made, variant, str(error), "", work)
+        return
+    artefact = replace(artefact, engine=variant.engine, options=dict(variant.options), notes=variant.notes)
+    made.compiled[variant.name] = (artefact, compiled)
 
 
 def _verified(source: Source, made: Made, draft: Path, work: Path) -> VerifyResult:
@@ -244,20 +255,14 @@ def _tell_frames(source: Source, notes: list[str]) -> None:
 
 
 def _tell_speed(made: Made, benched: BenchResult) -> None:
-    """Note every quantized artefact that is not faster than FP32 in its own engine."""
+    """Note every quantized artefact that is not known to be faster than FP32 in its own engine."""
     for variant in made.variants.values():
         if variant.evidence is None:
             continue
-        gain = speedup(benched.ratios, variant.name, f"{variant.target}-fp32")
-        if gain is not None and gain.value <= 1:
-            made.notes.append(
-                f"{variant.name} is not faster than {variant.target}-fp32: {gain.text(2)}; the faster one is loaded"
-            )
-
-
-def speedup(ratios: Mapping[str, Measurement], name: str, base: str) -> Measurement | None:
-    """Return how many times as fast the artefact `name` is as `base`, engine alone; None where it was not timed."""
-    return ratios.get(f"{base} / {name}, engine only")
+        base = f"{variant.target}-fp32"
+        gain = speedup(benched.ratios, variant.name, base)
+        if gain is not None and (text := speed_note(variant.name, base, gain)):
+            made.notes.append(text)
 
 
 def _provenance(source: Source, made: Made, versions: dict[str, str]) -> dict[str, Any]:

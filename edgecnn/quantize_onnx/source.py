@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.compile.specs import opset_of, tensor_specs
+from edgecnn.compress.quantize.kept import check_kept
 from edgecnn.core.progress import bar
 from edgecnn.core.registry import resolve
 from edgecnn.core.tensor import FrameSpec, TensorSpec
@@ -20,6 +21,7 @@ from edgecnn.export.load_onnx import load_model
 from edgecnn.export.prepare import prepare
 from edgecnn.metrics.agreement import AgreementJudge
 from edgecnn.quantize_onnx.options import Options
+from edgecnn.quantize_onnx.sameness import told_alike
 from edgecnn.runtime.preprocess import prepare as stretched
 
 IMAGE = "image"
@@ -43,6 +45,7 @@ class Source:
         outputs: what every artefact gives.
         changes: what preparation changed.
         opset: that of the prepared model.
+        notes: what the user must know of model and frames, a line each.
     """
 
     options: Options
@@ -59,6 +62,7 @@ class Source:
     outputs: tuple[TensorSpec, ...]
     changes: tuple[str, ...]
     opset: int
+    notes: tuple[str, ...] = ()
     _models: dict[int, Any] = field(default_factory=dict)
 
     def model(self, least: int = 0) -> Any:
@@ -82,13 +86,15 @@ def open_source_model(options: Options, work: Path) -> Source:
     """Read, prepare and run the model; temporary files go below `work`.
 
     Raises:
-        InputError: the model or the calibration data can't be used.
+        InputError: the model or the calibration data can't be used, or a node to keep in float is not there.
     """
     original = load_model(options.model)
     prepared = prepare(original, shapes=options.shapes)
+    check_kept(prepared.model, options.keep_float)
     inputs, outputs = tensor_specs(prepared.model)
     frames, picture = _frames(options, inputs, work)
-    fit, held, apart = parted(frames)
+    alike = told_alike(frames, options.calib)
+    fit, held, apart = parted(frames if picture is None else _as_taken(frames, options, picture))
     baked = picture if picture is not None and _bakes(options, picture) else None
     # The original is asked in its own terms, so that what it answers proves the baked pre-processing too.
     own = held if baked is None else held.changed(lambda feeds: _normalised(feeds, options, baked))
@@ -113,21 +119,28 @@ def open_source_model(options: Options, work: Path) -> Source:
         outputs=outputs,
         changes=prepared.changes,
         opset=opset_of(prepared.model),
+        notes=(*prepared.remarks, *alike),
     )
 
 
 def _frames(options: Options, inputs: tuple[TensorSpec, ...], work: Path) -> tuple[Spool, PictureInput | None]:
-    """Return the frames as artefacts will take them, and the picture's input where they are pictures."""
+    """Return the frames as they are read, and the picture's input where they are pictures."""
     folder = work / "frames"
     if is_arrays(options.calib):
         return spool_arrays(options.calib, inputs, options.frames, folder), None
     picture = picture_input(inputs)
     spec = picture.frame_spec(options.normalisation.color)
     name = picture.name if _is_frame(picture) else IMAGE
-    spool = spool_frames(options.calib, lambda frame: {name: stretched(frame, spec)[None]}, options.frames, folder)
+    return spool_frames(
+        options.calib, lambda frame: {name: stretched(frame, spec)[None]}, options.frames, folder
+    ), picture
+
+
+def _as_taken(spool: Spool, options: Options, picture: PictureInput) -> Spool:
+    """Return pictures as artefacts will take them."""
     if _is_frame(picture) or _bakes(options, picture):
-        return spool, picture
-    return spool.changed(lambda feeds: _normalised(feeds, options, picture)), picture
+        return spool
+    return spool.changed(lambda feeds: _normalised(feeds, options, picture))
 
 
 def _is_frame(picture: PictureInput) -> bool:

@@ -80,16 +80,19 @@ def float_variants(source: Source, places: Sequence[Destination], work: Path) ->
 
 
 def half_variants(source: Source, place: Destination, work: Path) -> list[Variant]:
-    """Return the model in FP16 for `place`; none where FP16 would only be turned back into FP32, as on an x86 CPU."""
+    """Return the model in FP16 for `place`; none where FP16 would only be turned back into FP32, as on an x86 CPU.
+
+    Raises:
+        InputError: the model's opset is not one that the engine reads.
+    """
     name = f"{place.name}-fp16"
     if place.target in HALVED:
         # Its compiler halves the weights; the graph stays.
         return [_variant(name, place, work / "float.onnx", "fp16")]
     if place.target is not None:
         return []
-    scheme = resolve("scheme", place.scheme)
     file = work / f"{name}.onnx"
-    _write(file, to_half(source.model(scheme.min_opset)))
+    _write(file, to_half(_model_for(source, resolve("scheme", place.scheme))))
     return [_variant(name, place, file, "fp16", notes=_simulation(place))]
 
 
@@ -100,15 +103,13 @@ def quantized_variant(source: Source, place: Destination, work: Path, notes: lis
     all the same; where it does not, nothing else would tell. `notes` gets what the user must know.
 
     Raises:
-        InputError: the scheme finds nothing to quantize.
+        InputError: the scheme finds nothing to quantize, or the model's opset is not one that the engine reads.
+        EngineError: the engine refused a candidate.
         StageError: the result breaks a rule of a scheme whose engine does not run here.
     """
     scheme = resolve("scheme", place.scheme)
     options = source.options
-    try:
-        found = _searched(source, place, scheme, notes) if options.precision == "mixed" else _whole(source, scheme)
-    except InputError as error:
-        raise InputError(f"{options.model}: {error}") from error
+    found = _searched(source, place, scheme, notes) if options.precision == "mixed" else _whole(source, scheme)
     if found is None:
         return None
     broken = violations(found.model, scheme)
@@ -122,16 +123,26 @@ def quantized_variant(source: Source, place: Destination, work: Path, notes: lis
     return _variant(name, place, file, precision, evidence=_evidence(source, place, name, found), notes=told)
 
 
+def _model_for(source: Source, scheme: Any) -> Any:
+    """Return the float model at an opset that the scheme's engine reads."""
+    if source.opset > scheme.max_opset:
+        raise InputError(
+            f"the model is at opset {source.opset} and {scheme.name} reads {scheme.max_opset} at most; "
+            f"export it again at opset {scheme.max_opset}"
+        )
+    return source.model(scheme.min_opset)
+
+
 def _whole(source: Source, scheme: Any) -> Quantized:
     """Quantize all that the scheme takes."""
-    quantizer = Quantizer(source.model(scheme.min_opset), scheme, source.fit, _settings(source.options))
+    quantizer = Quantizer(_model_for(source, scheme), scheme, source.fit, _settings(source.options))
     model, report = quantizer.finish(quantizer.fitted())
     return Quantized(model, quantizer.bench.model, report)
 
 
 def _searched(source: Source, place: Destination, scheme: Any, notes: list[str]) -> Quantized | None:
     """Quantize what pays and keeps the floor."""
-    options, model = source.options, source.model(scheme.min_opset)
+    options, model = source.options, _model_for(source, scheme)
     found = search(
         {AS_IT_CAME: model, **(rewritten(model) if place.target else {})},
         scheme,

@@ -12,7 +12,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgecnn.cli import main
+from edgecnn.compile.artefact import compile_artefact
 from edgecnn.core.bundle import open_bundle
+from edgecnn.core.errors import EngineError
 from edgecnn.quantize_onnx import run as quantize_run
 from edgecnn.quantize_onnx.workdir import temporary
 from edgecnn.runtime import load
@@ -59,9 +61,12 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("quantize")
     onnx.save(network(), folder / "net.onnx")
     onnx.save(network(13, inputs=2, batch=1), folder / "two.onnx")
+    onnx.save(network(21), folder / "new.onnx")
     rng = np.random.default_rng(1)
     np.savez(folder / "x.npz", frames=rng.uniform(0, 1, (16, 3, SIZE, SIZE)).astype(np.float32))
     both = {"x": rng.uniform(0, 1, (9, 3, SIZE, SIZE)), "shift": rng.normal(0, 1, (9, 4, 1, 1))}
+    np.savez(folder / "zero.npz", frames=np.zeros((16, 3, SIZE, SIZE), np.float32))
+    np.savez(folder / "same.npz", frames=rng.uniform(0, 1, (3, SIZE, SIZE)).astype(np.float32)[None].repeat(16, 0))
     np.savez(folder / "two.npz", **{name: array.astype(np.float32) for name, array in both.items()})
     (folder / "pictures").mkdir()
     for i in range(9):
@@ -172,6 +177,44 @@ def test_what_misses_the_floor_is_left_out_and_said(place, capsys, monkeypatch):
     assert "left out, FP16 and FP32 stand in" in told
 
 
+def test_a_target_that_cannot_have_int8_keeps_no_other_waiting(place, capsys):
+    out = place / "out" / "one-of-two"
+    more = ("--target", "tensorrt_8", "--target", "onnxruntime", "--min-agreement", "50")
+    assert asked(place, "new.onnx", "x.npz", out, *more) == 0
+    names = [artefact.name for artefact in open_bundle(out).manifest.artefacts]
+    assert names == ["onnxruntime-fp32", "onnxruntime-int8"]
+    told = capsys.readouterr().err
+    assert "tensorrt_8: not in INT8: the model is at opset 21 and tensorrt_8 reads 17 at most; export it" in told
+
+
+def test_where_no_target_can_have_int8_float_is_shipped(place, capsys):
+    out = place / "out" / "float-only"
+    assert asked(place, "net.onnx", "same.npz", out, "--target", "openvino", "--keep-float", "*") == 0
+    names = [artefact.name for artefact in open_bundle(out).manifest.artefacts]
+    assert names == ["openvino-fp32", "openvino-fp16"]
+    told = capsys.readouterr().err
+    assert "openvino: not in INT8: scheme openvino_cpu finds nothing to quantize" in told
+    assert "FP16 and FP32 stand in" in told
+    assert "the 16 calibration frames are all the same" in told
+
+
+def test_what_the_engine_refuses_is_left_out_unless_it_is_fp32(place, capsys, monkeypatch):
+    def picky(name, *arguments):
+        if name.endswith(refused):
+            raise EngineError(f"no engine takes {name}")
+        return compile_artefact(name, *arguments)
+
+    monkeypatch.setattr(quantize_run, "compile_artefact", picky)
+    refused = "-int8"
+    out = place / "out" / "refused"
+    assert asked(place, "net.onnx", "x.npz", out, "--target", "openvino") == 0
+    names = [artefact.name for artefact in open_bundle(out).manifest.artefacts]
+    assert names == ["openvino-fp32", "openvino-fp16"]
+    assert "no engine takes openvino-int8; left out, FP16 and FP32 stand in" in capsys.readouterr().err
+    refused = "-fp32"
+    assert asked(place, "net.onnx", "x.npz", place / "out" / "never", "--target", "onnxruntime") == 2
+
+
 @pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (ValueError, 2)])
 def test_an_interrupted_or_failed_run_leaves_nothing(place, monkeypatch, capsys, error, code):
     def stop(*_):
@@ -227,7 +270,8 @@ BAD = {
     "a mean of two": ("net.onnx", "pictures", ("--target", "openvino", "--mean", "1,2"), "--mean 1,2"),
     "a shape of words": ("net.onnx", "x.npz", ("--target", "openvino", "--shape", "x=a"), "NAME=1,3,HEIGHT,WIDTH"),
     "a recipe's option": ("net.onnx", "x.npz", ("--target", "openvino", "--set", "a=b"), "--set belongs to a recipe"),
-    "nothing left": ("net.onnx", "x.npz", ("--target", "openvino", "--keep-float", "*"), "net.onnx"),
+    "no such node": ("net.onnx", "x.npz", ("--target", "openvino", "--keep-float", "head*"), "is called 'head*'"),
+    "empty frames": ("net.onnx", "zero.npz", ("--target", "openvino"), "every frame holds one value only"),
 }
 
 

@@ -8,10 +8,13 @@ import onnx
 import onnxruntime
 import openvino
 import pytest
-from small_nets import answers, feeds, frames, relative_error, small_net
+from small_nets import Builder, answers, feeds, frames, relative_error, small_net
 
+from edgecnn.compile.artefact import compile_artefact
+from edgecnn.compile.specs import tensor_specs
 from edgecnn.compress.quantize.quantize import Settings, quantize
-from edgecnn.core.registry import resolve
+from edgecnn.compress.quantize.simulate import outputs
+from edgecnn.core.registry import TARGETS, resolve
 
 x86_only = pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="INT8 kernels of x86 CPUs")
 BLOCKS = ("residual", "down", "concat")
@@ -50,3 +53,61 @@ def test_onnxruntime_fuses_every_layer(tmp_path):
     kinds = Counter(node.op_type for node in onnx.load(tmp_path / "fused.onnx").graph.node)
     assert (kinds["QLinearConv"], kinds["QLinearAdd"], kinds["QGemm"]) == (7, 2, 2)
     assert not {"Conv", "Add", "Gemm", "Relu", "QuantizeLinear", "DequantizeLinear", "Cast"} & set(kinds)
+
+
+def signed_net(seed, branches, joined, opset=17):
+    """A stem, branches whose values go below zero, all of them joined, a convolution that reads the joined, a head.
+
+    `branches` names what each ends with; values are far below 1, so that a step of 1 would leave nothing of them.
+    """
+    b = Builder(seed)
+    stem = b.node("Relu", [b.conv(b.pixels(114.0), 3, 8, kernel=5, stride=2, scale=1 / 256)])
+    ends = []
+    for kind in branches:
+        x = stem if kind == "skip" else b.conv(stem, 8, 8, scale=0.3)
+        if kind == "leaky":
+            x = b.node("LeakyRelu", [x], alpha=0.1)
+        elif kind == "silu":
+            x = b.node("Mul", [x, b.node("Sigmoid", [x])])
+        elif kind == "pooled":
+            x = b.node("MaxPool", [x], kernel_shape=[3, 3], pads=[1] * 4, strides=[1, 1])
+        ends.append(x)
+    x = b.node("Concat", ends, axis=1)
+    if joined == "pooled":
+        x = b.node("MaxPool", [x], kernel_shape=[3, 3], pads=[1] * 4, strides=[1, 1])
+    elif joined == "leaky":
+        x = b.node("LeakyRelu", [x], alpha=0.1)
+    elif joined == "twice":
+        x = b.node("Concat", [x, b.conv(x, 8 * len(ends), 8, kernel=1, scale=0.3)], axis=1)
+    channels = 8 * len(ends) + 8 * (joined == "twice")
+    x = b.node("LeakyRelu", [b.conv(x, channels, 8, kernel=1)], alpha=0.1)
+    return b.finish(b.conv(x, 8, 4, bias=False), opset)
+
+
+SIGNED = {
+    "two linear": (("linear", "linear"), ""),
+    "leaky and skip": (("leaky", "skip"), ""),
+    "four of all kinds": (("silu", "leaky", "pooled", "linear"), ""),
+    "pooled after": (("leaky", "linear"), "pooled"),
+    "activated after": (("linear", "skip"), "leaky"),
+    "joined again": (("leaky", "linear"), "twice"),
+}
+
+
+@x86_only
+@pytest.mark.parametrize("case", SIGNED)
+@pytest.mark.parametrize("target", TARGETS)
+def test_signed_branches_of_a_concatenation_are_what_the_graph_says(target, case, tmp_path):
+    scheme = resolve("scheme", TARGETS[target].scheme)
+    model = signed_net(sorted(SIGNED).index(case), *SIGNED[case])
+    quantized, report = quantize(model, scheme, feeds(16), Settings(threads=1, correct=False))
+    assert sum(name.startswith("Conv") for name in report.quantized) >= len(SIGNED[case][0])
+    onnx.save(quantized, tmp_path / "int8.onnx")
+    _, compiled = compile_artefact("int8", target, "int8", tmp_path / "int8.onnx", tmp_path)
+    files = {file.name: file.read_bytes() for file in compiled.files}
+    engine = resolve("engine", TARGETS[target].engine)(files, *tensor_specs(quantized), {"threads": 1})
+    batch = feeds(4, seed=3)
+    written = np.concatenate([one[0] for one in outputs(quantized, batch, threads=1)])
+    got = np.concatenate([engine.infer(fed)["y"] for fed in batch])
+    engine.close()
+    assert relative_error(got, written) < 0.03
