@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from edgecnn.cli.options import run_recipe
 from edgecnn.core.errors import EdgecnnError, GateError, InputError, StageError
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from edgecnn.core.bundle import Artefact
 
 _RECIPE_ONLY = ("overrides",)
-_ONNX_ONLY = ("targets", "calib", "out")
+_ONNX_ONLY = ("targets", "calib", "out", "replay", "replay_from", "plain")
 SUFFIX = ".onnx"
 TRACE = "EDGECNN_TRACE"
 
@@ -54,6 +55,14 @@ TRACE = "EDGECNN_TRACE"
     help="How the ranges of activations are chosen.",
 )
 @click.option("--keep-float", multiple=True, metavar="PATTERN", help="Nodes that stay in float, by name. Repeatable.")
+@click.option("--plain", is_flag=True, help="With --precision int8: no equalization, no learned rounding, MSE ranges.")
+@click.option(
+    "--replay",
+    type=click.Path(path_type=Path),
+    metavar="BUNDLE|quantize.json",
+    help="Take layers' precision and ranges from an earlier run, without a search.",
+)
+@click.option("--replay-from", metavar="NAME", help="With --replay: of which artefact or target.")
 @click.option("--frames", type=click.IntRange(1), default=300, show_default=True, help="Most frames read from --calib.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Engine threads.")
 @click.option(
@@ -82,6 +91,7 @@ def command(*, model: str, check: bool, as_json: bool, **given: Any) -> None:
         _refuse(given, _ONNX_ONLY, f"belongs to an {SUFFIX} file; {model} is taken for a recipe")
         run_recipe(model, given["overrides"], given["workdir"], as_json=as_json, until="quantize")
         return
+    _check_modes(given)
     _refuse(given, _RECIPE_ONLY, f"belongs to a recipe; {model} is an ONNX file")
     _quantize(Path(model), given, as_json=as_json)
 
@@ -93,9 +103,15 @@ def _quantize(model: Path, given: dict[str, Any], *, as_json: bool) -> None:
         raise InputError("an ONNX file needs --target NAME, --calib SOURCE and --out BUNDLE")
     options = import_entry(Entry("edgecnn.quantize_onnx.options:Options", "quantize"), "edgecnn quantize")
     run = import_entry(Entry("edgecnn.quantize_onnx.run:run", "quantize"), "edgecnn quantize")
-    taken = ("targets", "calib", "out", "precision", "keep_input", "min_agreement", "ranges", "keep_float", "frames")
+    taken = ("targets", "calib", "out", "precision", "keep_input", "min_agreement", "keep_float", "frames", "plain")
+    decisions = None
+    if given["replay"] is not None:
+        read = import_entry(Entry("edgecnn.quantize_onnx.replay:read_decisions", "quantize"), "--replay")
+        decisions = read(given["replay"], given["replay_from"])
     asked = options(
         model=model,
+        ranges=_ranges(given),
+        replay=decisions,
         **{name: given[name] for name in (*taken, "threads", "minutes", "seconds", "workdir")},
         normalisation=_normalisation(given),
         shapes=dict(_shape(text) for text in given["shapes"]),
@@ -172,10 +188,27 @@ def _shape(text: str) -> tuple[str, tuple[int, ...]]:
 
 
 def _refuse(given: dict[str, Any], names: tuple[str, ...], why: str) -> None:
-    flags = {"targets": "--target", "overrides": "--set"}
+    flags = {"targets": "--target", "overrides": "--set", "replay_from": "--replay-from"}
     for name in names:
         if given[name]:
             raise InputError(f"{flags.get(name, f'--{name}')} {why}")
+
+
+def _check_modes(given: dict[str, Any]) -> None:
+    """Refuse ways to quantize that exclude one another."""
+    precision, replay = given["precision"], given["replay"]
+    if given["plain"] and replay is None and precision != "int8":
+        raise InputError(f"--plain is for --precision int8, not {precision}: it quantizes all, without a search")
+    if replay is not None and precision == "fp16":
+        raise InputError("--replay takes over INT8 decisions; leave --precision fp16 out")
+    if replay is None and given["replay_from"] is not None:
+        raise InputError("--replay-from says which record of --replay BUNDLE; give that too")
+
+
+def _ranges(given: dict[str, Any]) -> str:
+    """Return how ranges are chosen; plain quantization does not try them unless asked to."""
+    asked = click.get_current_context().get_parameter_source("ranges") is not ParameterSource.DEFAULT
+    return "mse" if given["plain"] and not asked else str(given["ranges"])
 
 
 def _check(model: Path, given: dict[str, Any], *, as_json: bool) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from edgecnn.compress.quantize.quantize import Ranges
+from edgecnn.compress.quantize.replay import Decisions
 from edgecnn.data.picture_input import Normalisation
 
 Asked: TypeAlias = Literal["int8", "mixed", "fp16"]
@@ -32,6 +33,8 @@ class Options:
         seconds: how long each artefact is timed.
         workdir: where temporary files go; None for a hidden folder beside `out`.
         replace: whether a bundle that is at `out` already is replaced.
+        plain: whether nothing is corrected: no equalization, no learned rounding.
+        replay: decisions of an earlier run, which are applied instead of searched for; `precision` is moot then.
     """
 
     model: Path
@@ -51,3 +54,5 @@ class Options:
     seconds: float = 5.0
     workdir: Path | None = None
     replace: bool = False
+    plain: bool = False
+    replay: Decisions | None = None

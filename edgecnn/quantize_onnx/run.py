@@ -25,6 +25,7 @@ from edgecnn.core.evidence import BenchResult, QuantizedModel, QuantizeResult, V
 from edgecnn.core.npz import npz_bytes
 from edgecnn.core.registry import Entry, import_entry
 from edgecnn.quantize_onnx.options import Options
+from edgecnn.quantize_onnx.replay import QUANTIZE, check_related
 from edgecnn.quantize_onnx.source import Source, open_source_model
 from edgecnn.quantize_onnx.speed import speed_note, speedup
 from edgecnn.quantize_onnx.stand_in import compressed, stand_in, stands
@@ -36,8 +37,6 @@ from edgecnn.seal.stage import proven
 from edgecnn.verify.agreement import Floor, verify_agreement
 
 TASK = "tensors"
-QUANTIZE = "quantize.json"
-"""Where the bundle keeps how each of its models was quantized."""
 PACKAGES = ("numpy", "onnx", "onnx-ir", "onnxruntime")
 
 
@@ -77,7 +76,7 @@ def run(options: Options) -> Outcome:
     A destination that the model can't be quantized for gets FP16 where it has that, and a note; the others go on.
 
     Raises:
-        InputError: model, targets, calibration data or output can't be used.
+        InputError: model, targets, calibration data, output or the record to replay can't be used.
         EngineError: an engine refuses the model in FP32.
         GateError: an engine does not give in FP32 what the model gives.
     """
@@ -87,11 +86,12 @@ def run(options: Options) -> Outcome:
     with temporary(options.out, options.workdir) as work:
         steps.say(f"prepare {options.model.name}")
         source = open_source_model(options, work)
+        check_related(str(options.model), source.model(), options.replay)
         made = Made(notes=list(source.notes))
         _tell_frames(source, made.notes)
         _add(made, float_variants(source, places, work))
         for place in places:
-            steps.say(f"{options.precision} for {place.name}")
+            steps.say(f"{options.precision if options.replay is None else 'replay'} for {place.name}")
             _add(made, compressed(source, place, work, made.notes))
         steps.say("compile")
         draft, verified = _judged(source, made, work, steps)

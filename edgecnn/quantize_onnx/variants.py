@@ -1,7 +1,7 @@
 """The variants of a model that a run makes: in float for each engine, and compressed for each destination."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from edgecnn.compress.quantize.check import violations
 from edgecnn.compress.quantize.drift import measure_drift
 from edgecnn.compress.quantize.half import to_half
 from edgecnn.compress.quantize.quantize import Quantizer, QuantizeReport, Settings
+from edgecnn.compress.quantize.replay import Decisions
 from edgecnn.compress.quantize.search import Goal, search
 from edgecnn.core import atomic
 from edgecnn.core.bundle import Precision
@@ -19,6 +20,7 @@ from edgecnn.core.evidence import QuantizedModel, Trial, UnitDecision
 from edgecnn.core.registry import TARGETS, resolve
 from edgecnn.export.rewrites import rewritten
 from edgecnn.quantize_onnx.options import Options
+from edgecnn.quantize_onnx.replay import meet
 from edgecnn.quantize_onnx.source import REFERENCE, Source
 
 HALVED = frozenset({"openvino"})
@@ -67,6 +69,7 @@ class Quantized:
     model: Any
     form: Any
     report: QuantizeReport
+    precision: Precision
     decisions: dict[str, UnitDecision] = field(default_factory=dict)
     trials: tuple[Trial, ...] = ()
 
@@ -108,19 +111,17 @@ def quantized_variant(source: Source, place: Destination, work: Path, notes: lis
         StageError: the result breaks a rule of a scheme whose engine does not run here.
     """
     scheme = resolve("scheme", place.scheme)
-    options = source.options
-    found = _searched(source, place, scheme, notes) if options.precision == "mixed" else _whole(source, scheme)
+    found = _made(source, place, scheme, notes)
     if found is None:
         return None
     broken = violations(found.model, scheme)
     if broken and place.target is None:
         raise StageError(f"{place.name}: the quantized model breaks its scheme {scheme.name}: {'; '.join(broken[:3])}")
-    precision: Precision = "mixed" if options.precision == "mixed" else "int8"
-    name = f"{place.name}-{precision}"
+    name = f"{place.name}-{found.precision}"
     file = work / f"{name}.onnx"
     _write(file, found.model)
     told = tuple(f"breaks a rule of scheme {scheme.name}: {sentence}" for sentence in broken) + _simulation(place)
-    return _variant(name, place, file, precision, evidence=_evidence(source, place, name, found), notes=told)
+    return _variant(name, place, file, found.precision, evidence=_evidence(source, place, name, found), notes=told)
 
 
 def _model_for(source: Source, scheme: Any) -> Any:
@@ -133,11 +134,32 @@ def _model_for(source: Source, scheme: Any) -> Any:
     return source.model(scheme.min_opset)
 
 
-def _whole(source: Source, scheme: Any) -> Quantized:
-    """Quantize all that the scheme takes."""
-    quantizer = Quantizer(_model_for(source, scheme), scheme, source.fit, _settings(source.options))
-    model, report = quantizer.finish(quantizer.fitted())
-    return Quantized(model, quantizer.bench.model, report)
+def _made(source: Source, place: Destination, scheme: Any, notes: list[str]) -> Quantized | None:
+    """Quantize in the way that was asked for; None where a search found that FP32 is better."""
+    options = source.options
+    if options.replay is not None:
+        return _replayed(source, place, scheme, options.replay, notes)
+    if options.precision == "mixed":
+        return _searched(source, place, scheme, notes)
+    return _whole(source, scheme, _model_for(source, scheme), _settings(options), "int8")
+
+
+def _whole(source: Source, scheme: Any, model: Any, settings: Settings, precision: Precision) -> Quantized:
+    """Quantize all that the scheme takes and the settings allow."""
+    quantizer = Quantizer(model, scheme, source.fit, settings)
+    made, report = quantizer.finish(quantizer.fitted())
+    return Quantized(made, quantizer.bench.model, report, precision)
+
+
+def _replayed(source: Source, place: Destination, scheme: Any, decisions: Decisions, notes: list[str]) -> Quantized:
+    """Quantize what the record has in INT8, as far as the scheme takes it, with the ranges recorded."""
+    met, settings = meet(_model_for(source, scheme), decisions), _settings(source.options)
+    kept = (*source.options.keep_float, *met.keep_float)
+    settings = replace(settings, keep_float=kept, recorded=decisions.tensors)
+    found = _whole(source, scheme, met.model, settings, "mixed" if met.keep_float else "int8")
+    report = replace(found.report, notes=(f"decisions of {decisions.origin} replayed", *found.report.notes))
+    notes += [f"{place.name}: {note}" for note in (*met.notes, *report.notes)]
+    return replace(found, report=report)
 
 
 def _searched(source: Source, place: Destination, scheme: Any, notes: list[str]) -> Quantized | None:
@@ -154,7 +176,7 @@ def _searched(source: Source, place: Destination, scheme: Any, notes: list[str])
     notes += [f"{place.name}: {note}" for note in found.notes]
     if found.model is None or found.report is None:
         return None
-    return Quantized(found.model, found.form, found.report, found.decisions, found.trials)
+    return Quantized(found.model, found.form, found.report, "mixed", found.decisions, found.trials)
 
 
 def _aim(source: Source) -> float:
@@ -165,7 +187,7 @@ def _aim(source: Source) -> float:
 
 def _settings(options: Options) -> Settings:
     seconds = min(MOST_CORRECTION_S, 60 * options.minutes)
-    return Settings(options.ranges, options.keep_float, options.threads, seconds=seconds)
+    return Settings(options.ranges, options.keep_float, options.threads, not options.plain, seconds)
 
 
 def _evidence(source: Source, place: Destination, name: str, found: Quantized) -> QuantizedModel:
