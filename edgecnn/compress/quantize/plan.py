@@ -125,10 +125,7 @@ class _Planner:
         numbers: dict[str, int] = {}
         groups = {name: numbers.setdefault(self._root(name), len(numbers) + 1) for name in self.wanted}
         alone = Counter(groups.values())
-        found = {
-            name: self._pixels(value)
-            for name, value in self.wanted.items()
-        }
+        found = {name: find_pixels(value, self.scheme.activation) for name, value in self.wanted.items()}
         pixels = {name: own for name, own in found.items() if own is not None and alone[groups[name]] == 1}
         clamped = self._clamped() if self.scheme.clamping else {}
         ends = {name for name, value in self.wanted.items() if self._leaves_rounded(value)}
@@ -136,11 +133,6 @@ class _Planner:
             self._add_float_readers(model.graph)
         readers = {name: self.readers.get(name, set()) for name in [*self.wanted, *clamped]}
         return Plan([str(node.name) for node in self.chosen], groups, pixels, self.reasons, readers, clamped, ends)
-
-    def _pixels(self, value: ir.Value) -> Pixels | None:
-        """Return `value` as exact pixels in a format of the scheme, or None."""
-        signed = find_pixels(value, self.scheme.pixels or self.scheme.activation)
-        return signed if signed is not None else find_pixels(value, self.scheme.nonnegative)
 
     def _read(self, value: ir.Value, node: ir.Node, index: int) -> None:
         """Let `node` read `value` rounded."""
