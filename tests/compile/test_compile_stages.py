@@ -81,7 +81,7 @@ def test_bundle_holds_every_artefact_and_where_it_came_from(recipe, folders):
         assert [(o.name, o.dtype) for o in artefact.outputs] == [("loc", "float32"), ("exist", "float32")]
         assert all(name.startswith(f"artefacts/{artefact.name}/") for name in artefact.files)
     assert {"torch", "onnx", "openvino", "onnxruntime"} <= set(manifest.provenance["versions"])
-    assert manifest.provenance["schemes"]["openvino"] == {"name": "openvino_cpu", "ranges": "mse"}
+    assert manifest.provenance["schemes"]["openvino"] == {"name": "openvino_cpu", "ranges": "auto"}
     told = msgspec.convert(manifest.provenance["recipe"], Recipe)
     assert msgspec.structs.replace(told, verify=recipe.verify, bench=recipe.bench, note=recipe.note) == recipe
 

@@ -92,7 +92,7 @@ def _quantize_tensor(
     stored = pixels
     if stored is None:
         rounded = parameters
-        if slack and scale.scale == 1 and scale.zero_point == 0 and scale.dtype == "uint8":
+        if slack and scale.scale == 1 and scale.dtype == "uint8":
             divisor = np.asarray(1 + slack, np.float32)
             rounded = [initializer(graph, f"{name}.divisor", divisor), parameters[1]]
         new.append(ir.node("QuantizeLinear", [value, *rounded], name=f"{name}.quantize"))

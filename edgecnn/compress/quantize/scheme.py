@@ -60,7 +60,6 @@ class Scheme:
         bias: `int32` at the scale of input times weight, or left in float.
         weight_form: `stored` keeps int8 weights behind DequantizeLinear; `simulated` keeps float ones behind Q and DQ.
         float_type: what is not INT8: float32, or float16 throughout for engines that take every type as it is written.
-        pixels: format of uint8 pixels less one whole number, which need no rounding; None takes `activation`.
         whole_slack: by how much Q divides whole numbers of 0 to 255 by more than 1, so that an engine which drops a Q
             that changes nothing, and INT8 with it, keeps it; below 1/510 they are rounded to themselves all the same.
         pixels_as_stored: whether uint8 pixels less a whole number may be the quantized tensor themselves, without Q.
@@ -90,7 +89,6 @@ class Scheme:
     bias: Literal["int32", "float"]
     weight_form: Literal["stored", "simulated"] = "stored"
     float_type: Literal["float32", "float16"] = "float32"
-    pixels: Format | None = None
     whole_slack: float = 0.0
     pixels_as_stored: bool = False
     rounded_ends: bool = False

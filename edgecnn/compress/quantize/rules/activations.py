@@ -22,7 +22,7 @@ def activations(model: ir.Model, scheme: Scheme) -> Iterator[str]:
         zero = int(found.zero.reshape(()))
         as_stored = scheme.pixels_as_stored and found.dtype == "uint8" and _is_given(node)
         # A format for numbers of one sign alone has its zero at the end.
-        signed = found.fits(scheme.activation) or (scheme.pixels is not None and found.fits(scheme.pixels))
+        signed = found.fits(scheme.activation)
         if not as_stored and not signed and not (found.fits(scheme.nonnegative) and zero == scheme.nonnegative.low):
             wanted = " or ".join(sorted({name(form) for form in formats}))
             yield f"{call(node)}: zero point {zero} ({found.dtype}) is in no activation format of the scheme: {wanted}"
