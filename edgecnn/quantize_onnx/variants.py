@@ -157,7 +157,8 @@ def _replayed(source: Source, place: Destination, scheme: Any, decisions: Decisi
     kept = (*source.options.keep_float, *met.keep_float)
     settings = replace(settings, keep_float=kept, recorded=decisions.tensors)
     found = _whole(source, scheme, met.model, settings, "mixed" if met.keep_float else "int8")
-    report = replace(found.report, notes=(f"decisions of {decisions.origin} replayed", *found.report.notes))
+    told = (f"decisions of {decisions.origin} replayed", *found.report.notes)
+    report = replace(found.report, notes=told, left_in_float=decisions.reasons(found.report.left_in_float))
     notes += [f"{place.name}: {note}" for note in (*met.notes, *report.notes)]
     return replace(found, report=report)
 

@@ -10,6 +10,8 @@ from edgecnn.compress.quantize.ranges import widen
 from edgecnn.compress.quantize.trials import Choice, Group
 from edgecnn.core.evidence import QuantizedModel, QuantizedTensor
 
+DECIDED = "in float as decided for"
+"""How the reason begins why a node is in float that a replay left there; the record's artefact follows."""
 AGREED = 0.05
 """How far the ends of a tensor's values may lie from the recorded ones, as a share of the recorded span."""
 
@@ -34,6 +36,12 @@ class Decisions:
         """Return how many of the record's nodes are among `names`."""
         return len(self.nodes.intersection(names))
 
+    def reasons(self, left_in_float: Mapping[str, str]) -> dict[str, str]:
+        """Return why each node is in float, with one reason for all that a replay left there."""
+        own = dict.fromkeys(self.keep_float, f"{DECIDED} {self.origin}")
+        kept = {name for name, why in left_in_float.items() if why.startswith(f"{KEPT} ")}
+        return {name: own.get(name, why) if name in kept else why for name, why in left_in_float.items()}
+
 
 def decisions_of(record: QuantizedModel) -> Decisions:
     """Return what was decided in a record.
@@ -42,7 +50,9 @@ def decisions_of(record: QuantizedModel) -> Decisions:
     """
     chosen = [name for name, one in record.decisions.items() if one.precision == "float"]
     kept = [
-        name for name, why in record.left_in_float.items() if name in record.decisions or why.startswith(f"{KEPT} ")
+        name
+        for name, why in record.left_in_float.items()
+        if name in record.decisions or why.startswith((f"{KEPT} ", f"{DECIDED} "))
     ]
     nodes = frozenset((*record.quantized, *record.left_in_float, *record.decisions))
     return Decisions(PurePosixPath(record.file).stem, nodes, tuple(dict.fromkeys((*chosen, *kept))), record.tensors)

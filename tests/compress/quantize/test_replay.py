@@ -53,6 +53,7 @@ def test_only_what_was_decided_is_a_decision():
             "b": "the search found INT8 no faster here",
             "c": "kept in float by 'c*'",
             "d": "gives an output of the graph",
+            "g": "in float as decided for tensorrt_8-mixed",
             "e": "the search found INT8 to save too little time for the error it makes",
         },
         tensors={},
@@ -65,7 +66,9 @@ def test_only_what_was_decided_is_a_decision():
     )
     found = decisions_of(record)
     assert found.origin == "openvino-mixed"
-    assert set(found.keep_float) == {"b", "c", "e", "f"}
+    assert set(found.keep_float) == {"b", "c", "e", "f", "g"}
+    told = {"c": "kept in float by 'c'", "d": "kept in float by 'd'", "e": "gives an output of the graph"}
+    assert found.reasons(told) == {**told, "c": "in float as decided for openvino-mixed"}
     assert found.known({"a", "d", "elsewhere"}) == 2
 
 
