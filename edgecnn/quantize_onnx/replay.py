@@ -57,7 +57,7 @@ def check_related(name: str, model: Any, decisions: Decisions | None) -> None:
     Raises:
         InputError: it has none, as another network has not.
     """
-    if decisions is not None and not _known(model, decisions)[1]:
+    if decisions is not None and not decisions.known(_operators(model)):
         raise InputError(
             f"{name}: has no node of the network that {decisions.origin} was made of; replay the record of this network"
         )
@@ -65,8 +65,9 @@ def check_related(name: str, model: Any, decisions: Decisions | None) -> None:
 
 def meet(model: Any, decisions: Decisions) -> Met:
     """Return how `decisions` apply to a prepared `model`, or to the rewritten form of it that they were made for."""
-    forms = [(form, *_known(form, decisions)) for form in _forms(model, decisions)]
-    form, names, _ = max(forms, key=lambda one: one[2])
+    forms = [(form, _operators(form)) for form in _forms(model, decisions)]
+    # Forms may have all the nodes decided on, one as Gather what another has as Conv.
+    form, names = max(forms, key=lambda one: (decisions.known(one[1]), -decisions.differences(one[1])))
     notes = []
     if absent := [name for name in decisions.keep_float if name not in names]:
         more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
@@ -76,13 +77,13 @@ def meet(model: Any, decisions: Decisions) -> Met:
 
 def _forms(model: Any, decisions: Decisions) -> Iterator[Any]:
     yield model
-    if _known(model, decisions)[1] < len(decisions.nodes):
+    operators = _operators(model)
+    if decisions.known(operators) < len(decisions.nodes) or (decisions.operators and decisions.differences(operators)):
         yield from rewritten(model).values()
 
 
-def _known(model: Any, decisions: Decisions) -> tuple[set[str], int]:
-    names = {str(node.name) for node in named(model).graph}
-    return names, decisions.known(names)
+def _operators(model: Any) -> dict[str, str]:
+    return {str(node.name): node.op_type for node in named(model).graph}
 
 
 def _record(path: Path) -> QuantizeResult:

@@ -63,6 +63,14 @@ def test_the_form_that_was_decided_on_is_found():
     assert met.keep_float == (fresh[0],)
 
 
+def test_forms_of_the_same_names_are_told_apart_by_their_operators():
+    model = shuffled()
+    for form in [model, *rewritten(model).values()]:
+        operators = {node.name: node.op_type for node in form.graph.node}
+        found = meet(model, Decisions("openvino-mixed", frozenset({"first", "second"}), (), {}, operators))
+        assert {node.name: node.op_type for node in found.model.graph.node} == operators
+
+
 def test_many_nodes_that_are_not_there_are_one_note():
     absent = [f"gone{i}" for i in range(12)]
     met = meet(shuffled(), decisions(["first", *absent], ["first", *absent]))

@@ -1,7 +1,7 @@
 """Replay: what was decided for one target taken over for another, or for the same one again, without a search."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from edgecnn.compress.quantize.histogram import Histogram
@@ -25,16 +25,22 @@ class Decisions:
         nodes: the nodes of its network that compute.
         keep_float: those that a search or the user left in float.
         tensors: its quantized tensors by name.
+        operators: by name those of all nodes, where the record tells; they tell forms of a network apart.
     """
 
     origin: str
     nodes: frozenset[str]
     keep_float: tuple[str, ...]
     tensors: Mapping[str, QuantizedTensor]
+    operators: Mapping[str, str] = field(default_factory=dict)
 
     def known(self, names: Collection[str]) -> int:
         """Return how many of the record's nodes are among `names`."""
         return len(self.nodes.intersection(names))
+
+    def differences(self, operators: Mapping[str, str]) -> int:
+        """Return in how many nodes a network with `operators`, by node name, is not the one recorded."""
+        return len(operators.items() ^ self.operators.items())
 
     def reasons(self, left_in_float: Mapping[str, str]) -> dict[str, str]:
         """Return why each node is in float, with one reason for all that a replay left there."""
@@ -55,7 +61,9 @@ def decisions_of(record: QuantizedModel) -> Decisions:
         if name in record.decisions or why.startswith((f"{KEPT} ", f"{DECIDED} "))
     ]
     nodes = frozenset((*record.quantized, *record.left_in_float, *record.decisions))
-    return Decisions(PurePosixPath(record.file).stem, nodes, tuple(dict.fromkeys((*chosen, *kept))), record.tensors)
+    keep_float = tuple(dict.fromkeys((*chosen, *kept)))
+    operators = {layer.name: layer.op for layer in record.drift.layers} if record.drift is not None else {}
+    return Decisions(PurePosixPath(record.file).stem, nodes, keep_float, record.tensors, operators)
 
 
 def recorded_choice(
