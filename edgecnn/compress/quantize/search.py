@@ -36,7 +36,7 @@ LEAST_GAIN = 0.001
 """Share of the time that another unit in INT8 has to save, by the latency model, to be tried."""
 ALONG_ENDS, GROWTH_ENDS = 0.3, 0.15
 """Shares of the time that are left when no further mix of the path, or no further unit, is tried."""
-FINALISTS = 3
+FINALISTS = 5
 TOO_SLOW = "the search found INT8 no faster here"
 TOO_DEAR = "the search found INT8 to save too little time for the error it makes"
 
