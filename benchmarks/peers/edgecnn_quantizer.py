@@ -19,7 +19,7 @@ from peers.job import Job, Made
 OPSET = 17
 HELD_OUT_EVERY = 4
 """Of the calibration frames, the search judges on every fourth and fits on the others."""
-FLOOR = 99.0
+FLOOR = 98.0
 """Agreement in percent that the search has to keep on the frames it judges on."""
 PLAIN, CORRECTED = "plain", "corrected"
 
@@ -27,7 +27,8 @@ PLAIN, CORRECTED = "plain", "corrected"
 def int8(job: Job, scheme_name: str, form: str) -> Made:
     """All that a scheme takes in INT8; `form` says whether it is corrected, as it is by default."""
     scheme, model = _opened(job, scheme_name)
-    settings = Settings(threads=job.threads, correct=form == CORRECTED)
+    corrected = form == CORRECTED
+    settings = Settings("auto" if corrected else "mse", threads=job.threads, correct=corrected)
     quantized, report = quantize(model, scheme, job.frames, settings)
     return _made(job, scheme, quantized, (f"{len(report.quantized)} nodes in INT8", *report.notes))
 
