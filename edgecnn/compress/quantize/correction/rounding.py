@@ -19,8 +19,8 @@ from edgecnn.core.progress import bar
 
 Array = NDArray[Any]
 RIDGE = 0.1
-"""How strongly weights are held where they were, in means of the inputs' second moments. FastestDet loses nothing
-against trying a tenth and ten times of it a layer, and a third of the time."""
+"""How strongly weights are held where they were, in means of the inputs' second moments. Trying a tenth and ten times
+of it for each layer gains nothing on a detector of 70 convolutions, and takes three times as long."""
 OUT_OF_TIME = "time is up"
 DAMPING = 0.01
 LEAST_GAIN = 0.005
