@@ -40,6 +40,7 @@ KINDS = {
     "positive depth": lambda r: r.uniform(2, 80, (1, 1, 12, 16)),
     "constant": lambda r: np.full((1, 2, 4, 4), 7.0),
 }
+BESIDE = "; or the share of the rest within 20 % of the spread there"
 TEXTS = {
     "probability map": "mean F1 of probabilities above 0.3 to 0.7",
     "few positives": "mean F1 of probabilities above 0.06 to 0.14",
@@ -49,8 +50,8 @@ TEXTS = {
     "class scores": "same greatest value",
     "multi-label": "mean F1 of probabilities above 0.3 to 0.7",
     "boxes": "share within 5 % of the spread",
-    "mixed": "mean F1 of probabilities above 0.3 to 0.7; or the share of the rest within 20 % of the spread there",
-    "detector list": "mean F1 of probabilities above 0.3 to 0.7; or the share of the rest within 20 % of the spread there",
+    "mixed": f"mean F1 of probabilities above 0.3 to 0.7{BESIDE}",
+    "detector list": f"mean F1 of probabilities above 0.3 to 0.7{BESIDE}",
     "positive depth": "share within 5 % of the spread",
     "constant": "share within 5 % of the spread",
 }
