@@ -43,7 +43,7 @@ TRACE = "EDGECNN_TRACE"
 @click.option(
     "--min-agreement",
     type=click.FloatRange(0, 100),
-    default=99.0,
+    default=98.0,
     show_default=True,
     help="Percent in which INT8 has to decide what FP32 decides, on frames held back.",
 )

@@ -45,7 +45,7 @@ class Options:
     normalisation: Normalisation = field(default_factory=Normalisation)
     keep_input: bool = False
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    min_agreement: float = 99.0
+    min_agreement: float = 98.0
     ranges: Ranges = "auto"
     keep_float: tuple[str, ...] = ()
     frames: int = 300

@@ -124,7 +124,8 @@ class _Search:
         noise = self._noise()
         self._score(np.ones(len(self.units.names), np.bool_), latency)
         path = [choice for choice in assignments(latency, noise) if choice.any()]
-        good = self._grown(self._along(path, latency), latency, noise)
+        good = self._along(path, latency) or self._shrunk(path, latency, noise)
+        good = self._grown(good, latency, noise)
         return self._found(self._fastest(good, latency), latency, noise)
 
     def _form(self) -> onnx.ModelProto:
@@ -207,6 +208,22 @@ class _Search:
             if self._left() > ALONG_ENDS * self.goal.seconds:
                 holds(index)
         return [path[index] for index, score in scores.items() if score >= self.goal.floor]
+
+    def _shrunk(self, path: list[Choice], latency: LatencyModel, noise: NDArray[np.float64]) -> list[Choice]:
+        """Return the most exact mix of the path without the units that err most for what they save, until it holds."""
+        if not path:
+            return []
+        best = path[-1].copy()
+        order = [unit for unit in np.argsort(latency.savings / np.maximum(noise, 1e-12)) if best[unit]]
+        with bar("drop layers", len(order)) as shown:
+            for unit in order[:-1]:
+                if self._left() < GROWTH_ENDS * self.goal.seconds:
+                    break
+                best[unit] = False
+                shown.advance()
+                if self._score(best, latency) >= self.goal.floor:
+                    return [best]
+        return []
 
     def _grown(self, good: list[Choice], latency: LatencyModel, noise: NDArray[np.float64]) -> list[Choice]:
         """Return the good assignments and what the fastest of them grows to, unit by unit, while the floor holds.
