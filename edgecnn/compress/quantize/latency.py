@@ -1,7 +1,7 @@
 """What INT8 saves in each unit, and what every change between INT8 and float costs, in the target engine's own time.
 
 A layer's time can't be read off by itself: engines fuse, and a change of number format moves tensors. So whole networks
-are timed, with random runs of units in float, each in turn with the all-INT8 one, and a linear model is fitted to the
+are timed, with random runs of units in float, each in turn with the float one, and a linear model is fitted to the
 times: one saving a unit and one price a number that crosses between the formats. Runs, because that is what a sensible
 assignment looks like. Where the engine does not run here the savings are predicted from counts, and called so.
 """
@@ -63,11 +63,7 @@ class LatencyModel:
 
 def crossed(units: Units, choice: Choice) -> float:
     """Return how many numbers pass between INT8 and float."""
-    sides = [
-        (f.elements, f.source is not None and choice[f.source], f.reader is not None and choice[f.reader])
-        for f in units.flows
-    ]
-    return float(sum(elements for elements, first, second in sides if bool(first) != bool(second)))
+    return float(sum(flow.elements for flow in units.flows if flow.crosses(choice)))
 
 
 def predict_latency(units: Units) -> LatencyModel:

@@ -5,12 +5,13 @@ price of crossing between formats. For every exchange rate between noise and tim
 flipping runs of units while that helps. The rates together give a path on which noise falls as time rises.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.compress.quantize.latency import Choice, LatencyModel
+from edgecnn.compress.quantize.units import Flow
 
 RATES = 40
 LONGEST_RUN = 8
@@ -74,11 +75,5 @@ def _best(start: Choice, latency: LatencyModel, price: NDArray[np.float64]) -> C
     return choice
 
 
-def _crossing(flows: tuple, near: list[int], choice: Choice) -> float:  # type: ignore[type-arg]
-    total = 0
-    for index in near:
-        flow = flows[index]
-        first = flow.source is not None and bool(choice[flow.source])
-        second = flow.reader is not None and bool(choice[flow.reader])
-        total += flow.elements if first != second else 0
-    return float(total)
+def _crossing(flows: Sequence[Flow], near: list[int], choice: Choice) -> float:
+    return float(sum(flows[index].elements for index in near if flows[index].crosses(choice)))

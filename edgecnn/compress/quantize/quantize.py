@@ -12,6 +12,7 @@ from edgecnn.compress.quantize.kept import check_kept
 from edgecnn.compress.quantize.ranges import Method
 from edgecnn.compress.quantize.scheme import Scheme
 from edgecnn.compress.quantize.simulate import Calibration, Subset, output_error, outputs
+from edgecnn.compress.quantize.splice import opset
 from edgecnn.compress.quantize.workbench import Placed, Workbench
 from edgecnn.core.errors import InputError, StageError
 from edgecnn.core.evidence import QuantizedTensor
@@ -155,7 +156,7 @@ class Quantizer:
 
 
 def _check_opset(model: onnx.ModelProto, scheme: Scheme) -> None:
-    opset = next((entry.version for entry in model.opset_import if entry.domain in {"", "ai.onnx"}), 0)
-    if not scheme.min_opset <= opset <= scheme.max_opset:
+    have = opset(model)
+    if not scheme.min_opset <= have <= scheme.max_opset:
         wanted = f"opset {scheme.min_opset} to {scheme.max_opset}"
-        raise InputError(f"scheme {scheme.name} needs {wanted}; the model has {opset}")
+        raise InputError(f"scheme {scheme.name} needs {wanted}; the model has {have}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgecnn.compress.quantize.histogram import Histogram
+from edgecnn.compress.quantize.placement import Scale
 from edgecnn.compress.quantize.plan import Plan
 from edgecnn.compress.quantize.ranges import scale_and_zero
 from edgecnn.compress.quantize.scheme import Scheme
@@ -15,11 +16,9 @@ from edgecnn.core.evidence import QuantizedTensor
 
 @dataclass(frozen=True, slots=True)
 class ChosenScale:
-    """A tensor's scale, zero point and stored type, and the record of how they were come by."""
+    """A tensor's scale, and the record of how it was come by."""
 
-    scale: np.float32
-    zero_point: int
-    dtype: str
+    scale: Scale
     evidence: QuantizedTensor
 
 
@@ -42,7 +41,7 @@ def choose_scales(
     for name, pixels in plan.pixels.items():
         low, high = -float(pixels.mean), 255.0 - pixels.mean
         record = QuantizedTensor(low, high, 1.0, pixels.zero_point, low, high, "exact pixels")
-        chosen[name] = ChosenScale(np.float32(1), pixels.zero_point, pixels.dtype, record)
+        chosen[name] = ChosenScale(Scale(np.float32(1), pixels.zero_point, pixels.dtype), record)
     for group in groups_of(plan, scheme, histograms):
         choice = range_of(group)
         scale, zero = scale_and_zero(choice.low, choice.high, group.form)
@@ -51,5 +50,5 @@ def choose_scales(
             record = QuantizedTensor(
                 choice.low, choice.high, float(scale), zero, seen.seen_min, seen.seen_max, choice.method
             )
-            chosen[name] = ChosenScale(scale, zero, group.form.dtype, record)
+            chosen[name] = ChosenScale(Scale(scale, zero, group.form.dtype), record)
     return chosen

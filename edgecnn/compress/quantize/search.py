@@ -114,6 +114,7 @@ class _Search:
         self.scheme, self.calibration, self.settings = scheme, calibration, settings
         self.notes: list[str] = []
         self.trials: list[Trial] = []
+        self.scores: dict[bytes, float] = {}
         self.quantizer = Quantizer(self._form(), scheme, calibration, settings)
         self.units = self.quantizer.bench.units
 
@@ -147,9 +148,9 @@ class _Search:
     def _left(self) -> float:
         return self.goal.seconds - (time.monotonic() - self.started)
 
-    def _built(self, choice: Choice) -> Placed:
-        """Return an assignment with the rounding that was learned with everything in INT8."""
-        placed = self.quantizer.bench.build(self._names(choice))
+    def _built(self, names: Sequence[str]) -> Placed:
+        """Return the units `names` in INT8, with the rounding that was learned with everything in INT8."""
+        placed = self.quantizer.bench.build(names)
         transplant(self.whole.model, placed.model)
         return placed
 
@@ -157,12 +158,16 @@ class _Search:
         return [name for name, chosen in zip(self.units.names, choice, strict=True) if chosen]
 
     def _score(self, choice: Choice, latency: LatencyModel) -> float:
-        model = self.whole.model if choice.all() else self._built(choice).model
+        key = choice.tobytes()
+        if key in self.scores:
+            return self.scores[key]
+        model = self.whole.model if choice.all() else self._built(self._names(choice)).model
         try:
             score = self.bench.score(model)
         except EngineError as error:
             self.notes.append(f"a mix of {int(choice.sum())} units in INT8 was refused and passed over: {error}")
             score = 0.0
+        self.scores[key] = score
         self.trials.append(Trial(int(choice.sum()), len(choice), score, latency.time(choice)))
         return score
 
@@ -173,41 +178,43 @@ class _Search:
         most = int(TRIALS_A_UNIT * len(self.units.names)) + 8
         with self.bench.stopwatch(self.quantizer.bench.model, TRIAL_RACE_S) as share:
             return measure_latency(
-                self.units, lambda choice: share(self._built(choice).model), lambda: self._left() > ends, most
+                self.units,
+                lambda choice: share(self._built(self._names(choice)).model),
+                lambda: self._left() > ends,
+                most,
             )
 
     def _noise(self) -> NDArray[np.float64]:
         frames = list(Subset(self.calibration, SENSITIVITY_FRAMES))
-        number = {name: index for index, name in enumerate(self.units.names)}
-
-        def build(names: Sequence[str]) -> onnx.ModelProto:
-            choice = np.zeros(len(number), np.bool_)
-            choice[[number[name] for name in names]] = True
-            return self._built(choice).model
-
         reference = outputs(self.quantizer.bench.model, frames, self.settings.threads)
         seconds = min(SENSITIVITY_SHARE * self.goal.seconds, max(self._left() - 0.3 * self.goal.seconds, 10.0))
-        return measure_sensitivity(self.units.names, build, frames, reference, self.settings.threads, seconds)
+        return measure_sensitivity(
+            self.units.names,
+            lambda names: self._built(names).model,
+            frames,
+            reference,
+            self.settings.threads,
+            seconds,
+        )
 
     def _along(self, path: list[Choice], latency: LatencyModel) -> list[Choice]:
         """Return assignments that hold the floor, by halving towards the fastest, then around it as time allows."""
-        scores: dict[int, float] = {}
+        held: dict[int, bool] = {}
 
         def holds(index: int) -> bool:
-            if index not in scores:
-                scores[index] = self._score(path[index], latency)
-            return scores[index] >= self.goal.floor
+            held[index] = self._score(path[index], latency) >= self.goal.floor
+            return held[index]
 
         low, high = -1, len(path)
         with bar("halve mixes", max(len(path).bit_length(), 1)) as shown:
-            while high - low > 1 and (self._left() > 0 or not scores):
+            while high - low > 1 and (self._left() > 0 or not held):
                 middle = (low + high) // 2
                 low, high = (low, middle) if holds(middle) else (middle, high)
                 shown.advance()
         for index in sorted(range(len(path)), key=lambda i: abs(i - high)):
             if self._left() > ALONG_ENDS * self.goal.seconds:
                 holds(index)
-        return [path[index] for index, score in scores.items() if score >= self.goal.floor]
+        return [path[index] for index, good in held.items() if good]
 
     def _shrunk(self, path: list[Choice], latency: LatencyModel, noise: NDArray[np.float64]) -> list[Choice]:
         """Return the most exact mix of the path without the units that err most for what they save, until it holds."""
@@ -252,8 +259,8 @@ class _Search:
         """Return the assignment that is fastest for real, its rounding learned anew where that judges no worse."""
         finals = []
         for choice in sorted(good, key=latency.time)[:FINALISTS]:
-            placed = self.whole if choice.all() else self._built(choice)
-            score = self.bench.score(placed.model)
+            placed = self.whole if choice.all() else self._built(self._names(choice))
+            score = self._score(choice, latency)
             if not choice.all() and self._left() > 0:
                 fitted = self.quantizer.fitted(self._names(choice))
                 again = self.bench.score(fitted.model)

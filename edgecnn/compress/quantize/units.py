@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx  # noqa: TC002 - macs takes its nodes
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from edgecnn.compress.quantize.macs import macs
 
@@ -21,6 +22,12 @@ class Flow:
     source: int | None
     reader: int | None
     elements: int
+
+    def crosses(self, choice: NDArray[np.bool_]) -> bool:
+        """Whether the tensor passes between INT8 and float where `choice` [units] says which units run in INT8."""
+        first = self.source is not None and bool(choice[self.source])
+        second = self.reader is not None and bool(choice[self.reader])
+        return first != second
 
 
 @dataclass(frozen=True, slots=True)

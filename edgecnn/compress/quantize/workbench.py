@@ -10,7 +10,7 @@ from onnx_ir.passes.common import RemoveUnusedNodesPass
 from edgecnn.compress.quantize.histogram import Histogram  # noqa: TC001 - a dict of them is annotated at run time
 from edgecnn.compress.quantize.observers import observe
 from edgecnn.compress.quantize.operands import WeightCache
-from edgecnn.compress.quantize.placement import Scale, place
+from edgecnn.compress.quantize.placement import place
 from edgecnn.compress.quantize.plan import Plan, make_plan
 from edgecnn.compress.quantize.ranges import Method
 from edgecnn.compress.quantize.replay import recorded_choice
@@ -107,8 +107,7 @@ class Workbench:
         plan = self.plan if not held else make_plan(work, self.scheme, (*self._keep_float, *held))
         self._observe(plan)
         chosen = choose_scales(plan, self.scheme, self._histograms, self._range_of)
-        scales = {name: Scale(one.scale, one.zero_point, one.dtype) for name, one in chosen.items()}
-        place(work, self.scheme, plan, scales, self._weights)
+        place(work, self.scheme, plan, {name: one.scale for name, one in chosen.items()}, self._weights)
         RemoveUnusedNodesPass()(work)
         return Placed(ir.to_proto(work), plan, {name: one.evidence for name, one in chosen.items()})
 
