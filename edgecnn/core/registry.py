@@ -71,7 +71,10 @@ CODECS: dict[str, Entry] = {
 DRAWINGS: dict[str, Entry] = {"lanes": Entry("edgecnn.runtime.drawing.lanes:draw")}
 METRICS: dict[str, Entry] = {"tusimple": Entry("edgecnn.metrics.tusimple:TuSimple")}
 FORMATS: dict[str, Entry] = {"tusimple": Entry("edgecnn.data.formats.tusimple:read")}
-MODELS: dict[str, Entry] = {"lane_rows": Entry("edgecnn.models.lane_rows:build", "train")}
+MODELS: dict[str, Entry] = {
+    "lane_rows": Entry("edgecnn.models.lane_rows:build", "train"),
+    "ufld": Entry("edgecnn.models.ufld:build", "train"),
+}
 LOSSES: dict[str, Entry] = {"lane_rows": Entry("edgecnn.train.losses.lane_rows:loss", "train")}
 SCHEMES: dict[str, Entry] = {
     name: Entry(f"edgecnn.compress.quantize.schemes.{name}:SCHEME", "quantize")
