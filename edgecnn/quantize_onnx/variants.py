@@ -7,16 +7,16 @@ from typing import Any
 
 from edgecnn.compress.quantize.candidate import Bench
 from edgecnn.compress.quantize.check import violations
-from edgecnn.compress.quantize.drift import measure_drift
 from edgecnn.compress.quantize.half import to_half
-from edgecnn.compress.quantize.quantize import Quantizer, QuantizeReport, Settings
+from edgecnn.compress.quantize.quantize import Settings
+from edgecnn.compress.quantize.quantized import Quantized, quantized_found, quantized_whole, record
 from edgecnn.compress.quantize.replay import Decisions
 from edgecnn.compress.quantize.search import Goal, search
 from edgecnn.core import atomic
 from edgecnn.core.bundle import Precision
 from edgecnn.core.destination import Destination
 from edgecnn.core.errors import InputError, StageError
-from edgecnn.core.evidence import QuantizedModel, Trial, UnitDecision
+from edgecnn.core.evidence import QuantizedModel
 from edgecnn.core.registry import TARGETS, resolve
 from edgecnn.export.rewrites import rewritten
 from edgecnn.quantize_onnx.options import Options
@@ -62,18 +62,6 @@ class Variant:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Quantized:
-    """A quantized model, the float form it was made of, and what a search found on the way."""
-
-    model: Any
-    form: Any
-    report: QuantizeReport
-    precision: Precision
-    decisions: dict[str, UnitDecision] = field(default_factory=dict)
-    trials: tuple[Trial, ...] = ()
-
-
 def float_variants(source: Source, places: Sequence[Destination], work: Path) -> list[Variant]:
     """Return the model in FP32, once for each engine that runs here; ONNX Runtime's stands in for those that don't."""
     targets = dict.fromkeys(place.target or REFERENCE for place in places)
@@ -114,14 +102,25 @@ def quantized_variant(source: Source, place: Destination, work: Path, notes: lis
     found = _made(source, place, scheme, notes)
     if found is None:
         return None
-    broken = violations(found.model, scheme)
+    made, precision = found
+    broken = violations(made.model, scheme)
     if broken and place.target is None:
         raise StageError(f"{place.name}: the quantized model breaks its scheme {scheme.name}: {'; '.join(broken[:3])}")
-    name = f"{place.name}-{found.precision}"
+    name = f"{place.name}-{precision}"
     file = work / f"{name}.onnx"
-    _write(file, found.model)
+    _write(file, made.model)
     told = tuple(f"breaks a rule of scheme {scheme.name}: {sentence}" for sentence in broken) + _simulation(place)
-    return _variant(name, place, file, found.precision, evidence=_evidence(source, place, name, found), notes=told)
+    options = source.options
+    evidence = record(
+        made,
+        source.held,
+        target=place.name,
+        file=file.name,
+        scheme=place.scheme,
+        ranges=options.ranges,
+        threads=options.threads,
+    )
+    return _variant(name, place, file, precision, evidence=evidence, notes=told)
 
 
 def _model_for(source: Source, scheme: Any) -> Any:
@@ -134,33 +133,29 @@ def _model_for(source: Source, scheme: Any) -> Any:
     return source.model(scheme.min_opset)
 
 
-def _made(source: Source, place: Destination, scheme: Any, notes: list[str]) -> Quantized | None:
+def _made(source: Source, place: Destination, scheme: Any, notes: list[str]) -> tuple[Quantized, Precision] | None:
     """Quantize in the way that was asked for; None where a search found that FP32 is better."""
     options = source.options
     if options.replay is not None:
         return _replayed(source, place, scheme, options.replay, notes)
     if options.precision == "mixed":
-        return _searched(source, place, scheme, notes)
-    return _whole(source, scheme, _model_for(source, scheme), _settings(options), "int8")
+        searched = _searched(source, place, scheme, notes)
+        return None if searched is None else (searched, "mixed")
+    return quantized_whole(_model_for(source, scheme), scheme, source.fit, _settings(options)), "int8"
 
 
-def _whole(source: Source, scheme: Any, model: Any, settings: Settings, precision: Precision) -> Quantized:
-    """Quantize all that the scheme takes and the settings allow."""
-    quantizer = Quantizer(model, scheme, source.fit, settings)
-    made, report = quantizer.finish(quantizer.fitted())
-    return Quantized(made, quantizer.bench.model, report, precision)
-
-
-def _replayed(source: Source, place: Destination, scheme: Any, decisions: Decisions, notes: list[str]) -> Quantized:
+def _replayed(
+    source: Source, place: Destination, scheme: Any, decisions: Decisions, notes: list[str]
+) -> tuple[Quantized, Precision]:
     """Quantize what the record has in INT8, as far as the scheme takes it, with the ranges recorded."""
     met, settings = meet(_model_for(source, scheme), decisions), _settings(source.options)
     kept = (*source.options.keep_float, *met.keep_float)
     settings = replace(settings, keep_float=kept, recorded=decisions.tensors)
-    found = _whole(source, scheme, met.model, settings, "mixed" if met.keep_float else "int8")
+    found = quantized_whole(met.model, scheme, source.fit, settings)
     told = (f"decisions of {decisions.origin} replayed", *found.report.notes)
     report = replace(found.report, notes=told, left_in_float=decisions.reasons(found.report.left_in_float))
     notes += [f"{place.name}: {note}" for note in (*met.notes, *report.notes)]
-    return replace(found, report=report)
+    return replace(found, report=report), "mixed" if met.keep_float else "int8"
 
 
 def _searched(source: Source, place: Destination, scheme: Any, notes: list[str]) -> Quantized | None:
@@ -175,9 +170,7 @@ def _searched(source: Source, place: Destination, scheme: Any, notes: list[str])
         Goal(_aim(source), 60 * options.minutes),
     )
     notes += [f"{place.name}: {note}" for note in found.notes]
-    if found.model is None or found.report is None:
-        return None
-    return Quantized(found.model, found.form, found.report, "mixed", found.decisions, found.trials)
+    return quantized_found(found)
 
 
 def _aim(source: Source) -> float:
@@ -189,28 +182,6 @@ def _aim(source: Source) -> float:
 def _settings(options: Options) -> Settings:
     seconds = min(MOST_CORRECTION_S, 60 * options.minutes)
     return Settings(options.ranges, options.keep_float, options.threads, not options.plain, seconds)
-
-
-def _evidence(source: Source, place: Destination, name: str, found: Quantized) -> QuantizedModel:
-    report = found.report
-    # Against the float form that was quantized: equalization scales values inside, and names alone would not tell.
-    drift = measure_drift(
-        found.form, found.model, source.held, threads=source.options.threads, left_in_float=report.left_in_float
-    )
-    return QuantizedModel(
-        target=place.name,
-        file=f"{name}.onnx",
-        scheme=place.scheme,
-        ranges=source.options.ranges,
-        frames=report.frames,
-        quantized=report.quantized,
-        left_in_float=report.left_in_float,
-        tensors=report.tensors,
-        drift=drift,
-        decisions=found.decisions,
-        trials=found.trials,
-        notes=report.notes,
-    )
 
 
 def _variant(

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, final
@@ -12,15 +12,15 @@ import onnx
 
 from edgecnn.compress.quantize.candidate import Bench
 from edgecnn.compress.quantize.check import violations
-from edgecnn.compress.quantize.drift import measure_drift
 from edgecnn.compress.quantize.kept import check_kept
 from edgecnn.compress.quantize.labelled import LabelJudge
 from edgecnn.compress.quantize.observers import Feeds
-from edgecnn.compress.quantize.quantize import Quantizer, QuantizeReport, Settings
-from edgecnn.compress.quantize.search import Found, Goal, search
+from edgecnn.compress.quantize.quantize import Settings
+from edgecnn.compress.quantize.quantized import Quantized, quantized_found, quantized_whole, record
+from edgecnn.compress.quantize.search import Goal, search
 from edgecnn.core import atomic, evidence
 from edgecnn.core.errors import StageError
-from edgecnn.core.evidence import ExportResult, QuantizedModel, QuantizeResult, Trial, UnitDecision
+from edgecnn.core.evidence import ExportResult, QuantizedModel, QuantizeResult
 from edgecnn.core.progress import bar
 from edgecnn.core.recipe import QuantizeSection, Recipe
 from edgecnn.core.registry import TARGETS, resolve
@@ -76,63 +76,34 @@ class QuantizeStage:
                 raise StageError(f"quantize: {out} holds no {model.file}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A quantized model, the float form of it, how it was made, and what a search found on the way."""
-
-    model: onnx.ModelProto
-    form: onnx.ModelProto
-    report: QuantizeReport
-    decisions: dict[str, UnitDecision] = field(default_factory=dict)
-    trials: tuple[Trial, ...] = ()
-
-
 def _quantize_for(target: str, section: QuantizeSection, source: Path, job: Job) -> QuantizedModel | None:
     """Quantize for one target; None where a search finds FP32 the best that is honest."""
     scheme = resolve("scheme", TARGETS[target].scheme)
     settings = Settings(section.ranges, section.keep_float, job.recipe.bench.threads)
     model = onnx.load(source)
     check_kept(model, settings.keep_float)
-    made = (_searched if section.precision == "mixed" else _whole)(model, target, settings, job)
+    if section.precision == "mixed":
+        made = _searched(model, target, settings, job)
+    else:
+        made = quantized_whole(model, scheme, training_frames(job, f"calibrate {target}"), settings)
     if made is None:
         return None
     if found := violations(made.model, scheme):
         raise StageError(f"quantize: {target} breaks its scheme {scheme.name}: {'; '.join(found[:3])}")
-    drift = measure_drift(
-        # The float form that was quantized: equalization scales values inside, and names alone would not tell.
-        made.form,
-        made.model,
-        training_frames(job, limit=DRIFT_FRAMES),
-        frames=DRIFT_FRAMES,
-        threads=settings.threads,
-        left_in_float=made.report.left_in_float,
-    )
     file = f"{target}-int8.onnx"
     atomic.write_bytes(job.out / file, made.model.SerializeToString(deterministic=True))
-    return QuantizedModel(
+    return record(
+        made,
+        training_frames(job, limit=DRIFT_FRAMES),
         target=target,
         file=file,
         scheme=scheme.name,
         ranges=section.ranges,
-        frames=made.report.frames,
-        quantized=made.report.quantized,
-        left_in_float=made.report.left_in_float,
-        tensors=made.report.tensors,
-        drift=drift,
-        decisions=made.decisions,
-        trials=made.trials,
-        notes=made.report.notes,
+        threads=settings.threads,
     )
 
 
-def _whole(model: onnx.ModelProto, target: str, settings: Settings, job: Job) -> _Made:
-    scheme = resolve("scheme", TARGETS[target].scheme)
-    quantizer = Quantizer(model, scheme, training_frames(job, f"calibrate {target}"), settings)
-    result, report = quantizer.finish(quantizer.fitted())
-    return _Made(result, quantizer.bench.model, report)
-
-
-def _searched(model: onnx.ModelProto, target: str, settings: Settings, job: Job) -> _Made | None:
+def _searched(model: onnx.ModelProto, target: str, settings: Settings, job: Job) -> Quantized | None:
     """Search for the fastest mix whose figure holds, on training frames that calibrate nothing."""
     section = job.recipe.quantize
     assert section is not None  # noqa: S101 - the stage asks for a target only where there is a section
@@ -140,7 +111,7 @@ def _searched(model: onnx.ModelProto, target: str, settings: Settings, job: Job)
     judge = LabelJudge(job.recipe, samples)
     bench = Bench(TARGETS[target].engine, job.recipe.bench.threads, Frames(job, [s.image for s in samples]), judge)
     floor = bench.score(model) - section.max_drop
-    found: Found = search(
+    found = search(
         {"as it came": model},
         resolve("scheme", TARGETS[target].scheme),
         training_frames(job, f"calibrate {target}"),
@@ -150,10 +121,8 @@ def _searched(model: onnx.ModelProto, target: str, settings: Settings, job: Job)
     )
     for note in found.notes:
         sys.stderr.write(f"  {target}: {note}\n")
-    if found.model is None or found.form is None or found.report is None:
-        return None
-    report = replace(found.report, notes=found.notes)
-    return _Made(found.model, found.form, report, found.decisions, found.trials)
+    made = quantized_found(found)
+    return None if made is None else replace(made, report=replace(made.report, notes=found.notes))
 
 
 def _judge_samples(job: Job) -> list[Sample]:

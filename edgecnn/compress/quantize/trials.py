@@ -105,6 +105,7 @@ class _Trials:
         self.model, self.frames, self.threads = model, frames, threads
         self.constants = {tensor.name: tensor for tensor in model.graph.initializer}
         self.made = {name for node in model.graph.node for name in node.output if name}
+        self.fed = {value.name for value in model.graph.input} - set(self.constants)
         self.float_names = [value.name for value in model.graph.output]
         self.whole = Simulator(model, [*self.float_names, *sorted(self.made - set(self.float_names))], threads)
         self.reference = [self.whole.run(feeds, self.float_names) for feeds in frames]
@@ -143,8 +144,9 @@ class _Trials:
                 nodes.append(node)
                 reached.update(node.output)
         inside = {name for node in nodes for name in node.output}
-        given = {name for node in nodes for name in reads(node) if name not in inside and name not in self.constants}
-        return nodes, sorted(given | (rounded - inside))
+        # A subgraph also reads what it makes itself, which nobody can give it.
+        given = {name for node in nodes for name in reads(node)} & (self.made | self.fed)
+        return nodes, sorted((given | rounded) - inside)
 
     def _piece(
         self, nodes: list[onnx.NodeProto], given: Mapping[str, Array], outputs: list[str], group: Group

@@ -61,6 +61,7 @@ def find_units(model: ir.Model, names: tuple[str, ...]) -> Units:
     protos: dict[str, onnx.NodeProto] = {}
     elements = []
     flows: dict[tuple[str, int | None], Flow] = {}
+    sources = _sources(model, number)
     for node in model.graph:
         here = number.get(str(node.name))
         if here is not None:
@@ -68,8 +69,8 @@ def find_units(model: ir.Model, names: tuple[str, ...]) -> Units:
         for value in node.inputs:
             if value is None or value.const_value is not None or value.dtype not in {None, ir.DataType.FLOAT}:
                 continue
-            if here is not None or (str(node.name) not in number and not _passes_on(node, number)):
-                flows[str(value.name), here] = Flow(_source(value, number), here, _size(shapes[str(value.name)]))
+            if here is not None or not _passes_on(node, sources):
+                flows[str(value.name), here] = Flow(sources.get(value), here, _size(shapes[str(value.name)]))
     by_name = {str(node.name): node for node in model.graph}
     for name in names:
         node = by_name[name]
@@ -80,22 +81,26 @@ def find_units(model: ir.Model, names: tuple[str, ...]) -> Units:
     return Units(names, counted, tuple(elements), crossing)
 
 
-def _passes_on(node: ir.Node, number: dict[str, int]) -> bool:
+def _passes_on(node: ir.Node, sources: dict[ir.Value, int | None]) -> bool:
     """Whether a node that is no unit lies between units, so that its precision is theirs."""
-    source = node.inputs[0] if node.inputs else None
-    return source is not None and _source(source, number) is not None and bool(node.outputs[0].uses())
+    first = node.inputs[0] if node.inputs else None
+    return first is not None and sources.get(first) is not None and bool(node.outputs[0].uses())
 
 
-def _source(value: ir.Value, number: dict[str, int]) -> int | None:
-    """Return the unit that a value comes from, through nodes that are no units."""
-    node = value.producer()
-    while node is not None:
-        found = number.get(str(node.name))
-        if found is not None:
-            return found
-        inputs = [item for item in node.inputs if item is not None and item.const_value is None]
-        node = inputs[0].producer() if inputs else None
-    return None
+def _sources(model: ir.Model, number: dict[str, int]) -> dict[ir.Value, int | None]:
+    """Return the unit that each computed value comes from, through nodes that are no units; None where there is none.
+
+    A node that is no unit stands for what it reads first. The graph's order lets each look at its neighbour only.
+    """
+    found: dict[ir.Value, int | None] = {}
+    for node in model.graph:
+        here = number.get(str(node.name))
+        if here is None:
+            taken = (value for value in node.inputs if value is not None and value.const_value is None)
+            first = next(taken, None)
+            here = None if first is None else found.get(first)
+        found |= dict.fromkeys(node.outputs, here)
+    return found
 
 
 def _shape(value: ir.Value) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from correction_nets import Frames, Net, shuffle_net
+from onnx import helper
 
 from edgecnn.compress.quantize.observers import observe
 from edgecnn.compress.quantize.ranges import METHODS, scale_and_zero
@@ -73,6 +74,24 @@ def test_tensors_of_a_shared_scale_are_rounded_together():
     for method, error in together.errors.items():
         assert error >= 0.8 * max(one.errors.get(method, 0) for one in alone)
     assert together.high >= max(one.high for one in alone if one.method == together.method)
+
+
+def test_branches_read_what_they_make_themselves():
+    net = Net(0)
+    y = net.add("Relu", net.conv("x", 3, 4))
+    branches = {}
+    for name, op in (("then_branch", "Neg"), ("else_branch", "Abs")):
+        inner = [helper.make_node(op, [y], [f"{op}.inner"]), helper.make_node("Relu", [f"{op}.inner"], [f"{op}.out"])]
+        branches[name] = helper.make_graph(inner, op, [], [helper.make_tensor_value_info(f"{op}.out", 1, None)])
+    asked = net.add("Less", net.add("ReduceMean", "x", keepdims=0), np.float32(1e9))
+    picked = net.add("If", asked, **branches)
+    model = net.finish(net.conv(net.add("Add", net.conv(y, 4, 4), picked), 4, 2))
+    histograms, _ = observe(model, ("x", y), Frames(4), 1)
+    for name in ("x", y):
+        choice = choose_ranges(model, [Group((name,), SIGNED)], histograms, Frames(4), budget_s=60)[0]
+        low, high = group_range(Group((name,), SIGNED), histograms, choice.method)
+        assert (choice.low, choice.high) == (low, high)
+        assert all(0 < error < 0.1 for error in choice.errors.values())
 
 
 def test_time_is_kept_and_frames_are_needed():
