@@ -5,21 +5,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from edgecnn.core import registry, typed_yaml
+from edgecnn.core.bounds import Count, CountOrNone, Fraction, NotNegative, Positive, Seed, Strength
+from edgecnn.core.compression import FinetuneStep, LowRankStep, PruneStep, QatStep, SparsifyStep, misplaced
 from edgecnn.core.errors import RecipeError
 from edgecnn.core.tensor import FrameSpec
 
 # A recipe's name becomes a folder's name.
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$(?!\n)")]
-Count = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
-CountOrNone = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
-Seed = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
-# The upper bounds keep out infinity, which YAML can spell.
-Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
-NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
-Strength = Annotated[float, msgspec.Meta(ge=0, le=2)]
-Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
 
 class RoadSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -105,6 +101,39 @@ class QuantizeSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     minutes: Positive = 8.0
 
 
+class CompressStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One entry of the `compress` list: a mapping of one key, which is the step's name.
+
+    `qat` says that quantization trains; `quantize`, last, is the section of that name.
+    """
+
+    low_rank: LowRankStep | UnsetType = UNSET
+    prune: PruneStep | UnsetType = UNSET
+    finetune: FinetuneStep | UnsetType = UNSET
+    sparsify: SparsifyStep | UnsetType = UNSET
+    qat: QatStep | UnsetType = UNSET
+    quantize: QuantizeSection | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        given = [name for name in self.__struct_fields__ if getattr(self, name) is not UNSET]
+        if len(given) != 1:
+            found = f"not {len(given)} ({', '.join(given)})" if given else "not none"
+            raise ValueError(f"a step is one key of {', '.join(self.__struct_fields__)}, {found}")
+
+    @property
+    def name(self) -> str:
+        """Return the step's name."""
+        return next(name for name in self.__struct_fields__ if getattr(self, name) is not UNSET)
+
+    @property
+    def settings(self) -> Any:
+        """Return what the step was told."""
+        return getattr(self, self.name)
+
+
+OneStep = Annotated[CompressStep, msgspec.Meta(extra_json_schema={"minProperties": 1, "maxProperties": 1})]
+
+
 class VerifySection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What has to hold: `max_drop` is the most an artefact may lose against FP32, in points (0.01 of the figure).
 
@@ -126,7 +155,7 @@ class BenchSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """From data to bundle."""
+    """From data to bundle. `compress` are the steps between training and export, in their order."""
 
     name: Name
     task: str
@@ -135,6 +164,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     model: ModelSection
     train: TrainSection
     targets: tuple[str, ...]
+    compress: tuple[OneStep, ...] = ()
     quantize: QuantizeSection | None = None
     verify: VerifySection = VerifySection()
     bench: BenchSection = BenchSection()
@@ -144,28 +174,61 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recipe:
     """Read a recipe file, apply `overrides` (dotted key to YAML text) and check every name in it.
 
+    A last step `quantize` becomes the section of that name; where a step `qat` has neither, the section's defaults.
+
     Raises:
         RecipeError: one line that names the file, line, key and the nearest valid name.
     """
     recipe = typed_yaml.load(path, Recipe, overrides or {})
-    for key, kind, table, names in (
+    for key, kind, table, names in _names(recipe):
+        for name in names:
+            if name not in table:
+                raise RecipeError(
+                    f"{_place(path, key, overrides)}: unknown {kind} '{name}'{registry.nearest(name, table)}"
+                )
+    if not recipe.targets:
+        raise RecipeError(f"{path}: targets: name at least one of {', '.join(registry.TARGETS)}")
+    steps = [step.name for step in recipe.compress]
+    if found := misplaced(steps, quantize_section=recipe.quantize is not None):
+        raise RecipeError(f"{_place(path, f'compress.{found[0]}', overrides)}: {found[1]}")
+    return _with_section(recipe)
+
+
+def _names(recipe: Recipe) -> list[tuple[str, str, Mapping[str, Any], tuple[str, ...]]]:
+    """Return every name in a recipe: its key, what it names, the table it has to be in."""
+    found: list[tuple[str, str, Mapping[str, Any], tuple[str, ...]]] = [
         ("task", "task", {name: row for name, row in registry.TASKS.items() if row.model}, (recipe.task,)),
         ("targets", "target", registry.TARGETS, recipe.targets),
         ("model.name", "model", registry.known("model"), (recipe.model.name,)),
         ("data.train.format", "format", registry.known("format"), (recipe.data.train.format,)),
         ("data.val.format", "format", registry.known("format"), (recipe.data.val.format,)),
-    ):
-        for name in names:
-            if name not in table:
-                where = f"--set {key}" if key in (overrides or {}) else _place(path, key)
-                raise RecipeError(f"{where}: unknown {kind} '{name}'{registry.nearest(name, table)}")
-    if not recipe.targets:
-        raise RecipeError(f"{path}: targets: name at least one of {', '.join(registry.TARGETS)}")
-    return recipe
+    ]
+    for place, step in enumerate(recipe.compress):
+        key = f"compress.{place}.{step.name}"
+        if isinstance(step.settings, (PruneStep, LowRankStep)) and step.settings.target:
+            found.append((f"{key}.target", "target", registry.TARGETS, (step.settings.target,)))
+        if isinstance(step.settings, PruneStep):
+            found.append((f"{key}.criterion", "criterion", registry.known("criterion"), (step.settings.criterion,)))
+    return found
 
 
-def _place(path: Path, key: str) -> str:
-    return f"{path}:{typed_yaml.line_of(path, tuple(key.split('.')))}: {key}"
+def _with_section(recipe: Recipe) -> Recipe:
+    """Return the recipe with quantization asked for in its section alone."""
+    steps, section = recipe.compress, recipe.quantize
+    last = steps[-1].settings if steps else None
+    if isinstance(last, QuantizeSection):
+        steps, section = steps[:-1], last
+    if section is None and any(step.name == "qat" for step in steps):
+        section = QuantizeSection()
+    return replace(recipe, compress=steps, quantize=section)
+
+
+def _place(path: Path, key: str, overrides: Mapping[str, str] | None) -> str:
+    given = [one for one in overrides or {} if key == one or key.startswith(f"{one}.")]
+    if given:
+        return f"--set {given[0]}"
+    steps = tuple(int(part) if part.isdigit() else part for part in key.split("."))
+    return f"{path}:{typed_yaml.line_of(path, steps)}: {key}"
 
 
 def schema() -> dict[str, Any]:

@@ -111,16 +111,22 @@ def _below(path: Path, node: yaml.Node) -> list[yaml.Node]:
 
 def _override(tree: dict[str, Any], key: str, text: str) -> None:
     *parents, last = key.split(".")
-    place = tree
+    place: Any = tree
     for name in parents:
-        below = place.setdefault(name, {})
-        if not isinstance(below, dict):
+        place = place[_index(place, name, key)] if isinstance(place, list) else place.setdefault(name, {})
+        if not isinstance(place, (dict, list)):
             raise RecipeError(f"--set {key}: '{name}' is a value, not a section")
-        place = below
     try:
-        place[last] = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with one more number form
+        value = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with one more number form
     except yaml.YAMLError as error:
         raise RecipeError(f"--set {key}: '{text}' is not valid YAML") from error
+    place[_index(place, last, key) if isinstance(place, list) else last] = value
+
+
+def _index(place: list[Any], name: str, key: str) -> int:
+    if not name.isdigit() or int(name) >= len(place):
+        raise RecipeError(f"--set {key}: '{name}' is no entry of a list of {len(place)}; the first is 0")
+    return int(name)
 
 
 def _is_overridden(key: str, overrides: Mapping[str, str]) -> bool:

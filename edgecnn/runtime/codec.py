@@ -14,9 +14,11 @@ class Codec(Protocol):
 
     Attributes:
         outputs: the tensors the network has to give, batch size 1.
+        logits: outputs whose softmax is what is read, with the axis it runs along.
     """
 
     outputs: tuple[TensorSpec, ...]
+    logits: Mapping[str, int]
 
     def encode(self, truth: Any) -> dict[str, NDArray[Any]]:
         """Return the training targets of one frame, without a batch axis."""

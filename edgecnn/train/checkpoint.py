@@ -32,25 +32,40 @@ def load_weights(path: Path, module: nn.Module) -> None:
 
 
 def save_state(
-    path: Path, module: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, progress: dict[str, Any]
+    path: Path,
+    module: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    progress: dict[str, Any],
+    adapters: nn.Module | None = None,
 ) -> None:
     """Write all that an exact resume needs; `progress` is plain JSON (epoch, best figure, curve)."""
     tensors = {f"model/{k}": v for k, v in _plain(module.state_dict()).items()}
     tensors |= {f"average/{k}": v for k, v in _plain(average.state_dict()).items()}
+    if adapters is not None:
+        tensors |= {f"adapters/{k}": v for k, v in _plain(adapters.state_dict()).items()}
     for index, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{k}": v.detach().cpu().clone().contiguous() for k, v in moments.items()}
     atomic.write_bytes(path, save(tensors, metadata={"progress": json.dumps(progress)}))
 
 
-def load_state(path: Path, module: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+def load_state(
+    path: Path,
+    module: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    adapters: nn.Module | None = None,
+) -> dict[str, Any]:
     """Restore what `save_state` wrote and return its `progress`."""
     tensors, metadata = _read(path)
-    parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimizer": {}}
+    parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimizer": {}, "adapters": {}}
     for name, tensor in tensors.items():
         part, _, rest = name.partition("/")
         parts[part][rest] = tensor
     module.load_state_dict(parts["model"])
     average.load_state_dict(parts["average"])
+    if adapters is not None:
+        adapters.load_state_dict(parts["adapters"])
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in parts["optimizer"].items():
         index, _, moment = name.partition("/")

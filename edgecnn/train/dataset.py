@@ -1,11 +1,11 @@
 """Samples to batches: read, bring to network size, augment, encode. Deterministic from (seed, epoch, index)."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from edgecnn.core.results import Frame
@@ -14,6 +14,28 @@ from edgecnn.data.sample import Sample, read_image
 from edgecnn.runtime.codec import Codec
 from edgecnn.runtime.preprocess import Geometry, prepare
 from edgecnn.train.augment import augment
+
+
+class TrainingData(Protocol):
+    """What is trained on: items for torch's `DataLoader`, each what a frame is and its encoded targets.
+
+    Attributes:
+        epoch: which epoch the next items are for.
+    """
+
+    epoch: int
+
+    def __len__(self) -> int:
+        """Return the number of items."""
+        ...
+
+    def __getitem__(self, index: int) -> tuple[Any, dict[str, Tensor]]:
+        """Return one item, the same for the same epoch and index."""
+        ...
+
+    def inputs(self, frames: Any, module: nn.Module, device: torch.device) -> tuple[Tensor, ...]:
+        """Return what `module` is called with for the `frames` of a batch."""
+        ...
 
 
 class EncodedSamples(Dataset[tuple[Tensor, dict[str, Tensor]]]):
@@ -47,6 +69,11 @@ class EncodedSamples(Dataset[tuple[Tensor, dict[str, Tensor]]]):
             image, truth = augment(image, truth, Geometry(self.frame, truth.width, truth.height), rng, self.strength)
         targets = {name: torch.from_numpy(array) for name, array in self.codec.encode(truth).items()}
         return torch.from_numpy(np.array(image)), targets
+
+    def inputs(self, frames: Any, module: nn.Module, device: torch.device) -> tuple[Tensor, ...]:
+        """Return uint8 `frames` [N, H, W, 3] normalised as `module` takes them, float32 [N, 3, H, W]."""
+        face: Any = module
+        return (normalised(frames.to(device, non_blocking=True), face.normalise, self.frame.color),)
 
     def _picture(self, index: int) -> Frame:
         if self.pictures is not None:

@@ -3,7 +3,8 @@
 import copy
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,10 @@ from edgecnn.core.errors import StageError
 from edgecnn.core.evidence import Epoch
 from edgecnn.core.progress import Bar, bar
 from edgecnn.core.recipe import TrainSection
+from edgecnn.models.answers import tensors
 from edgecnn.train.checkpoint import load_state, save_state, save_weights
-from edgecnn.train.dataset import EncodedSamples, normalised
+from edgecnn.train.dataset import TrainingData
+from edgecnn.train.distill import Distillation
 from edgecnn.train.schedule import average_into, learning_rate
 
 Loss = Callable[[dict[str, Tensor], dict[str, Tensor]], dict[str, Tensor]]
@@ -41,16 +44,22 @@ class Progress:
 
 @dataclass(frozen=True)
 class Training:
-    """All that one training is given. `monitor` judges the averaged weights; greater is better."""
+    """All that one training is given.
+
+    `monitor` judges the averaged weights; greater is better. With a `distillation`, its terms join the loss.
+    `after_step` may mend the weights after each step of the optimizer, as masks that must stay do.
+    """
 
     module: nn.Module
-    data: EncodedSamples
+    data: TrainingData
     loss: Loss
     monitor: Monitor
     settings: TrainSection
     seed: int
     folder: Path
     output_names: tuple[str, ...]
+    distillation: Distillation | None = None
+    after_step: Callable[[nn.Module], None] | None = None
 
     def run(self) -> Progress:
         """Train to the end, from the last checkpoint in `folder` if there is one; leave the best weights there."""
@@ -58,16 +67,23 @@ class Training:
         device = pick_device(self.settings.device)
         module = self.module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         average = copy.deepcopy(module).eval().requires_grad_(requires_grad=False)
-        optimizer = _optimizer(module, self.settings)
+        if self.distillation is not None:
+            self.distillation.to(device)
+        optimizer = _optimizer((module, *self._adapters()), self.settings)
         progress = self._resume(module, average, optimizer)
         steps_per_epoch = len(self.data) // self.settings.batch_size
-        with bar("training", self.settings.epochs * steps_per_epoch) as shown:
+        watching = nullcontext() if self.distillation is None else self.distillation.watching(module)
+        with bar("training", self.settings.epochs * steps_per_epoch) as shown, watching:
             shown.advance(progress.epoch * steps_per_epoch)
             while progress.epoch < self.settings.epochs and not self._stale(progress):
                 self._epoch(module, average, optimizer, progress, shown)
                 state = msgspec.to_builtins(progress)
-                save_state(self.folder / "checkpoint.safetensors", module, average, optimizer, state)
+                checkpoint = self.folder / "checkpoint.safetensors"
+                save_state(checkpoint, module, average, optimizer, state, *self._adapters())
         return progress
+
+    def _adapters(self) -> tuple[nn.Module, ...]:
+        return () if self.distillation is None else (self.distillation.adapters,)
 
     def _stale(self, progress: Progress) -> bool:
         return 0 < self.settings.patience <= progress.stale
@@ -76,7 +92,7 @@ class Training:
         checkpoint = self.folder / "checkpoint.safetensors"
         if not checkpoint.exists():
             return Progress()
-        return msgspec.convert(load_state(checkpoint, module, average, optimizer), Progress)
+        return msgspec.convert(load_state(checkpoint, module, average, optimizer, *self._adapters()), Progress)
 
     def _epoch(
         self, module: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, shown: Bar
@@ -86,9 +102,9 @@ class Training:
         self.data.epoch = progress.epoch
         losses, rate = [], 0.0
         module.train()
-        for image, targets in _batches(self.data, self.settings, self.seed + progress.epoch):
+        for frames, targets in batches(self.data, self.settings, self.seed + progress.epoch):
             rate = self._rate(progress.step)
-            value = self._step(module, optimizer, image, targets, rate)
+            value = self._step(module, optimizer, frames, targets, rate)
             average_into(average, module, self.settings.ema_decay, progress.step)
             progress.step += 1
             losses.append(value)
@@ -108,26 +124,39 @@ class Training:
         self,
         module: nn.Module,
         optimizer: torch.optim.Optimizer,
-        image: Tensor,
+        frames: Any,
         targets: dict[str, Tensor],
         rate: float,
     ) -> float:
-        device = next(module.parameters()).device
         for group in optimizer.param_groups:
             group["lr"] = rate
-        targets = {name: value.to(device, non_blocking=True) for name, value in targets.items()}
-        half = self.settings.mixed_precision and has_bfloat16(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            answer = module(normalised(image.to(device, non_blocking=True), module.normalise, self.data.frame.color))
-            terms = self.loss(dict(zip(self.output_names, answer, strict=True)), targets)
-        total = torch.stack(list(terms.values())).sum()
+        total = torch.stack(list(self._terms(module, frames, targets).values())).sum()
         if not torch.isfinite(total):
-            raise StageError("train: the loss is no longer finite; lower train.learning_rate")
+            raise StageError("train: the loss is no longer finite; lower the learning_rate")
         optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(module.parameters(), self.settings.grad_clip)
         optimizer.step()
+        if self.after_step is not None:
+            self.after_step(module)
         return float(total.detach())
+
+    def _terms(self, module: nn.Module, frames: Any, targets: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the terms of the loss of one batch: those of the labels, and what the teacher says."""
+        device = next(module.parameters()).device
+        targets = {name: value.to(device, non_blocking=True) for name, value in targets.items()}
+        half = self.settings.mixed_precision and has_bfloat16(device)
+        labels = 1.0 if self.distillation is None else self.distillation.weights.labels
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            inputs = self.data.inputs(frames, module, device)
+            answer = module(*inputs)
+            terms: dict[str, Tensor] = {}
+            if labels:
+                named = dict(zip(self.output_names, tensors(answer), strict=True))
+                terms = {name: labels * term for name, term in self.loss(named, targets).items()}
+            if self.distillation is not None:
+                terms |= self.distillation.terms(inputs, answer)
+        return terms
 
     def _judge(self, average: nn.Module, progress: Progress) -> float | None:
         last = progress.epoch == self.settings.epochs
@@ -159,10 +188,10 @@ def has_bfloat16(device: torch.device) -> bool:
     return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
-def _batches(data: EncodedSamples, settings: TrainSection, seed: int) -> DataLoader[Any]:
+def batches(data: TrainingData, settings: TrainSection, seed: int) -> DataLoader[Any]:
     """Return one epoch's shuffled batches. Worker processes start anew each epoch, so they see its number."""
     return DataLoader(
-        data,
+        data,  # type: ignore[arg-type]
         settings.batch_size,
         shuffle=True,
         drop_last=True,
@@ -184,9 +213,10 @@ def _seed_all(seed: int, epoch: int) -> None:
     torch.manual_seed(mixed)
 
 
-def _optimizer(module: nn.Module, settings: TrainSection) -> torch.optim.AdamW:
+def _optimizer(modules: Iterable[nn.Module], settings: TrainSection) -> torch.optim.AdamW:
     """Return AdamW that decays matrices and kernels only, not biases and batch norm."""
-    decayed = [p for p in module.parameters() if p.ndim > 1]
-    others = [p for p in module.parameters() if p.ndim <= 1]
+    parameters = [p for module in modules for p in module.parameters()]
+    decayed = [p for p in parameters if p.ndim > 1]
+    others = [p for p in parameters if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=settings.learning_rate)

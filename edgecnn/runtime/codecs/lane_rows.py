@@ -56,6 +56,7 @@ class LaneRowsCodec:
             TensorSpec("loc", (1, grid.cells, grid.rows, grid.lanes), "float32"),
             TensorSpec("exist", (1, 2, grid.rows, grid.lanes), "float32"),
         )
+        self.logits = {"loc": 1, "exist": 1}
 
     def encode(self, truth: Lanes) -> dict[str, NDArray[Any]]:
         """Return `column` float32 [rows, lanes]: the line's place in cells, `ABSENT` where there is none.

@@ -25,6 +25,7 @@ class TensorsCodec:
             self.outputs = msgspec.convert(dict(params), Params).outputs
         except msgspec.ValidationError as error:
             raise InputError(f"decode parameters of tensors: {error}") from error
+        self.logits: dict[str, int] = {}
 
     def encode(self, truth: Any) -> dict[str, NDArray[Any]]:
         """Raise `InputError`: nothing is known of these outputs that a network could be trained on."""

@@ -1,0 +1,196 @@
+"""Recovery training: a compressed network learns again what compression cost, from labels, from the original, or both.
+
+Every step that compresses is handed the same `Recovery`, so that what is compared was trained alike.
+"""
+
+import copy
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from msgspec.structs import replace
+from torch import Tensor, nn
+
+from edgecnn.core.compression import Distill, FinetuneStep
+from edgecnn.core.errors import InputError
+from edgecnn.core.evidence import Epoch
+from edgecnn.core.recipe import TrainSection
+from edgecnn.models.answers import tensors
+from edgecnn.train.batch_norm import reestimate
+from edgecnn.train.checkpoint import load_weights
+from edgecnn.train.dataset import TrainingData
+from edgecnn.train.distill import Distillation
+from edgecnn.train.loop import Loss, Monitor, Progress, Training, batches
+
+STATISTICS_BATCHES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """A network after recovery, in eval mode.
+
+    Attributes:
+        module: the best weights, or those it came with where no epoch was better.
+        start, figure: the monitor's figure before and after.
+        best_epoch: 0 where the start was best.
+        curve: the learning curve.
+        teaching: the modules whose maps were held against the original's.
+    """
+
+    module: nn.Module
+    start: float
+    figure: float
+    best_epoch: int
+    curve: tuple[Epoch, ...]
+    teaching: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """All that recovery needs beside the network itself.
+
+    Attributes:
+        data: what is trained on.
+        monitor: judges a module; greater is better.
+        base: batch size, regularisation and machine, as the network was first trained.
+        seed: decides the order of batches.
+        output_names: the module's outputs, in its order.
+        example: inputs of one forward pass.
+        loss: what labels say of outputs; None where there are no labels.
+        logits: outputs that are logits by name, with the axis their softmax runs along.
+    """
+
+    data: TrainingData
+    monitor: Monitor
+    base: TrainSection
+    seed: int
+    output_names: tuple[str, ...]
+    example: tuple[Tensor, ...]
+    loss: Loss | None = None
+    logits: Mapping[str, int] = field(default_factory=dict)
+
+    def finetune(
+        self,
+        module: nn.Module,
+        teacher: nn.Module,
+        settings: FinetuneStep,
+        folder: Path,
+        after_step: Callable[[nn.Module], None] | None = None,
+    ) -> Recovered:
+        """Return a trained copy of `module`; `teacher` is the uncompressed network.
+
+        `folder` holds checkpoints: with the same arguments, a training cut short goes on there. `after_step` is called
+        with the module after each step of the optimizer.
+
+        Raises:
+            InputError: there are neither labels nor a teacher to learn from.
+        """
+        weights = self._weights(settings)
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(self.seed)
+        pupil = copy.deepcopy(module)
+        start = self.monitor(pupil)
+        distillation = None
+        if weights is not None:
+            places = {place: self.logits[name] for place, name in enumerate(self.output_names) if name in self.logits}
+            distillation = Distillation(teacher, pupil, self.example, weights, places)
+        progress = Training(
+            pupil,
+            self.data,
+            self.loss or _no_loss,
+            self.monitor,
+            self._section(settings),
+            self.seed,
+            folder,
+            self.output_names,
+            distillation,
+            after_step,
+        ).run()
+        teaching = () if distillation is None else tuple(pair.name for pair in distillation.pairs)
+        return self._best(module, start, progress, folder, teaching)
+
+    def settle(self, module: nn.Module) -> None:
+        """Take batch norm statistics of `module` anew on training data, in place."""
+        device = next(module.parameters()).device
+        reestimate(module, (inputs for inputs, _ in self._some(module, device, STATISTICS_BATCHES)))
+
+    def losses(self, module: nn.Module, teacher: nn.Module, count: int) -> Iterator[Callable[[nn.Module], Tensor]]:
+        """Yield a function of a module for each of `count` training batches: the scalar loss of that batch.
+
+        The loss is the labels', or where there are none what sets its outputs apart from `teacher`'s.
+        """
+        device = next(module.parameters()).device
+        weights = Distill(outputs=1.0, features=0.0, labels=0.0)
+        places = {place: self.logits[name] for place, name in enumerate(self.output_names) if name in self.logits}
+        taught = None if self.loss is not None else Distillation(teacher, module, self.example, weights, places)
+        for inputs, targets in self._some(module, device, count):
+            yield _Scalar(inputs, targets, self.loss, self.output_names, taught)
+
+    def _some(
+        self, module: nn.Module, device: torch.device, count: int
+    ) -> Iterator[tuple[tuple[Tensor, ...], dict[str, Tensor]]]:
+        self.data.epoch = 0
+        settings = replace(self._fitting(self.base), workers=0)
+        for place, (frames, targets) in enumerate(batches(self.data, settings, self.seed)):
+            if place == count:
+                return
+            moved = {name: value.to(device) for name, value in targets.items()}
+            yield self.data.inputs(frames, module, device), moved
+
+    def _weights(self, settings: FinetuneStep) -> Distill | None:
+        weights = settings.distill
+        if self.loss is None:
+            if weights is None or not weights.outputs + weights.features:
+                raise InputError("there are no labels here, so recovery learns from the original: set distill.outputs")
+            weights = replace(weights, labels=0.0)
+        return weights if weights is not None and weights.outputs + weights.features > 0 else None
+
+    def _section(self, settings: FinetuneStep) -> TrainSection:
+        return replace(
+            self._fitting(self.base),
+            epochs=settings.epochs,
+            learning_rate=settings.learning_rate,
+            warmup_epochs=settings.warmup_epochs,
+            monitor_every=settings.monitor_every,
+            patience=settings.patience,
+        )
+
+    def _fitting(self, section: TrainSection) -> TrainSection:
+        """Return `section` with a batch no larger than the data."""
+        return replace(section, batch_size=min(section.batch_size, len(self.data)))
+
+    def _best(
+        self, module: nn.Module, start: float, progress: Progress, folder: Path, teaching: tuple[str, ...]
+    ) -> Recovered:
+        best = copy.deepcopy(module).cpu()
+        better = progress.best_figure > start
+        if better:
+            load_weights(folder / "best.safetensors", best)
+        shutil.rmtree(folder, ignore_errors=True)
+        figure = progress.best_figure if better else start
+        return Recovered(best.eval(), start, figure, progress.best_epoch if better else 0, progress.curve, teaching)
+
+
+@dataclass(frozen=True)
+class _Scalar:
+    """One batch, to be asked of a module."""
+
+    inputs: tuple[Tensor, ...]
+    targets: dict[str, Tensor]
+    loss: Loss | None
+    names: tuple[str, ...]
+    taught: Distillation | None
+
+    def __call__(self, module: nn.Module) -> Tensor:
+        answer = module(*self.inputs)
+        if self.loss is not None:
+            from_labels = self.loss(dict(zip(self.names, tensors(answer), strict=True)), self.targets)
+            return torch.stack(list(from_labels.values())).sum()
+        assert self.taught is not None  # noqa: S101 - without labels there is a teacher
+        return torch.stack(list(self.taught.terms(self.inputs, answer).values())).sum()
+
+
+def _no_loss(_outputs: dict[str, Tensor], _targets: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {}
