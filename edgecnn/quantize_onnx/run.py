@@ -34,7 +34,7 @@ from edgecnn.quantize_onnx.workdir import temporary
 from edgecnn.report.facts import gather
 from edgecnn.report.source import default_out
 from edgecnn.seal.stage import proven
-from edgecnn.verify.agreement import Floor, verify_agreement
+from edgecnn.verify.agreement import RUNS, Floor, verify_agreement
 
 TASK = "tensors"
 PACKAGES = ("numpy", "onnx", "onnx-ir", "onnxruntime")
@@ -73,11 +73,12 @@ class Outcome:
 def run(options: Options) -> Outcome:
     """Make the bundle. Whatever goes wrong, and when the run is interrupted, nothing new is at `options.out`.
 
-    A destination that the model can't be quantized for gets FP16 where it has that, and a note; the others go on.
+    A destination that the model can't be quantized for gets FP16 where it has that, and a note; the others go on. So
+    they do without an artefact that its engine fails to run.
 
     Raises:
         InputError: model, targets, calibration data, output or the record to replay can't be used.
-        EngineError: an engine refuses the model in FP32.
+        EngineError: no engine asked for runs the model in FP32.
         GateError: an engine does not give in FP32 what the model gives.
     """
     places = _places(options)
@@ -139,9 +140,10 @@ def _judged(source: Source, made: Made, work: Path, steps: "_Steps") -> tuple[Pa
     while missed := [gate for gate in verified.gates if not gate.passed]:
         for gate in missed:
             variant = made.variants[gate.artefact]
-            if variant.place is None:
+            ran = gate.rule != RUNS
+            if ran and variant.place is None:
                 raise GateError(f"{gate.text}; the engine does not compute what the model says")
-            advice = "; --precision mixed may hold it" if variant.precision == "int8" else ""
+            advice = "; --precision mixed may hold it" if ran and variant.precision == "int8" else ""
             _leave_out(source, made, variant, gate.text, advice, work)
         draft = _draft(source, made, work)
         verified = _verified(source, made, draft, work)
@@ -149,9 +151,17 @@ def _judged(source: Source, made: Made, work: Path, steps: "_Steps") -> tuple[Pa
 
 
 def _leave_out(source: Source, made: Made, variant: Variant, why: str, advice: str, work: Path) -> None:
-    """Take a destination's `variant` out, put FP16 there instead unless it was that, and note it."""
-    assert variant.place is not None  # noqa: S101 - what is compared with, FP32, is never left out
+    """Take `variant` out and note it; in the place of a destination's comes FP16, unless it was that.
+
+    Raises:
+        EngineError: it is the last in FP32.
+    """
     del made.variants[variant.name]
+    if variant.place is None:
+        if not any(other.precision == "fp32" for other in made.variants.values()):
+            raise EngineError(why)
+        made.notes.append(f"{why}; left out, FP32 is there for the other engines")
+        return
     halves = stand_in(source, variant.place, work) if variant.precision != "fp16" else []
     made.notes.append(f"{why}; left out, {stands(halves)}{advice}")
     _add(made, halves)
@@ -185,14 +195,12 @@ def _draft(source: Source, made: Made, work: Path) -> Path:
 
 
 def _compile(source: Source, made: Made, variant: Variant, work: Path) -> None:
-    """Compile `variant`; what its engine refuses is left out unless it is FP32."""
+    """Compile `variant`; what its engine refuses is left out."""
     try:
         artefact, compiled = compile_artefact(
             variant.name, variant.target, variant.precision, variant.source, work / "compiled"
         )
     except EngineError as error:
-        if variant.place is None:
-            raise
         _leave_out(source, made, variant, str(error), "", work)
         return
     artefact = replace(artefact, engine=variant.engine, options=dict(variant.options), notes=variant.notes)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from edgecnn.core.bundle import Artefact, Bundle, Parity, open_bundle
+from edgecnn.core.errors import EngineError
 from edgecnn.core.evidence import Gate, Verdict, VerifyResult
 from edgecnn.core.measure import Measurement
 from edgecnn.core.progress import Bar, bar
@@ -22,6 +23,8 @@ STAND_IN = "onnxruntime"
 LEAST_FP32 = 95.0
 """Percent below which an FP32 artefact is not the original any more. Ties in sorted outputs fall either way."""
 TOLERANCE = 1e-3
+RUNS = "runs"
+"""The gate of an artefact that its engine gave up on."""
 
 
 class Frames(Protocol):
@@ -54,7 +57,8 @@ def verify_agreement(
     """Return agreement, parity and gates of every artefact on the frames `feeds`, which the judge has references for.
 
     The artefacts named `simulated`, for engines or units that are not here, run in ONNX Runtime; their figures are
-    `emulated`. The bound on parity is twice the error found here: what goes beyond it on a device is the device's.
+    `emulated`. An artefact whose engine refuses it or fails gets the failed gate `RUNS` and no verdict. The bound on
+    parity is twice the error found here: what goes beyond it on a device is the device's.
     """
     opened = open_bundle(bundle)
     verdicts, gates = [], []
@@ -62,13 +66,18 @@ def verify_agreement(
     with bar("verifying", len(artefacts) * len(feeds)) as shown:
         for artefact in artefacts:
             emulated = artefact.name in simulated
-            with closing(_model(opened, artefact, threads, emulated=emulated)) as model:
-                records = judge.records(_outputs(model, feeds, shown))
-                close = parity(model, TOLERANCE)
+            try:
+                with closing(_model(opened, artefact, threads, emulated=emulated)) as model:
+                    records = judge.records(_outputs(model, feeds, shown))
+                    close = parity(model, TOLERANCE)
+            except EngineError as error:
+                gates.append(Gate(artefact.name, RUNS, 1, 0, passed=False, text=f"{artefact.name}: {error}"))
+                continue
             verdict = _verdict(artefact, judge, records, close, emulated=emulated)
             verdicts.append(verdict)
             gates.append(_gate(artefact, verdict.figures[AGREEMENT], judge, judge.worst(records), floor))
-    reference = next((a.name for a in artefacts if a.precision == "fp32"), artefacts[0].name)
+    judged = {verdict.artefact for verdict in verdicts}
+    reference = next((a.name for a in artefacts if a.precision == "fp32" and a.name in judged), artefacts[0].name)
     verdicts = [replace(v, drop=None) if v.artefact == reference else v for v in verdicts]
     return VerifyResult(reference, AGREEMENT, AGREEMENT, len(feeds), tuple(verdicts), tuple(gates))
 

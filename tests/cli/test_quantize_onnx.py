@@ -18,6 +18,7 @@ from edgecnn.core.errors import EngineError
 from edgecnn.quantize_onnx import run as quantize_run
 from edgecnn.quantize_onnx.workdir import temporary
 from edgecnn.runtime import load
+from edgecnn.verify import agreement
 from edgecnn.verify.agreement import verify_agreement
 
 SIZE = 24
@@ -213,6 +214,29 @@ def test_what_the_engine_refuses_is_left_out_unless_it_is_fp32(place, capsys, mo
     assert "no engine takes openvino-int8; left out, FP16 and FP32 stand in" in capsys.readouterr().err
     refused = "-fp32"
     assert asked(place, "net.onnx", "x.npz", place / "out" / "never", "--target", "onnxruntime") == 2
+
+
+def test_what_its_engine_fails_to_run_is_left_out_and_the_others_go_on(place, capsys, monkeypatch):
+    opened = agreement._model
+
+    def failing(bundle, artefact, threads, *, emulated):
+        if artefact.name in broken:
+            raise EngineError(f"{artefact.engine}: no memory")
+        return opened(bundle, artefact, threads, emulated=emulated)
+
+    monkeypatch.setattr(agreement, "_model", failing)
+    broken = {"openvino-fp32", "onnxruntime-int8"}
+    out = place / "out" / "broken"
+    both = ("--target", "openvino", "--target", "onnxruntime", "--min-agreement", "50")
+    assert asked(place, "net.onnx", "x.npz", out, *both) == 0
+    names = [artefact.name for artefact in open_bundle(out).manifest.artefacts]
+    assert names == ["onnxruntime-fp32", "openvino-int8"]
+    told = capsys.readouterr().err
+    assert "openvino-fp32: openvino: no memory; left out, FP32 is there for the other engines" in told
+    assert "onnxruntime-int8: onnxruntime: no memory; left out, FP32 stands in" in told
+    broken = {"onnxruntime-fp32"}
+    assert asked(place, "net.onnx", "x.npz", place / "out" / "never", "--target", "onnxruntime") == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "edgecnn: onnxruntime-fp32: onnxruntime: no memory"
 
 
 @pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (ValueError, 2)])

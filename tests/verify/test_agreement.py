@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from edgecnn.core.bundle import GOLDEN, open_bundle, write_bundle
+from edgecnn.core.errors import EngineError
 from edgecnn.core.npz import npz_bytes
 from edgecnn.metrics.agreement import AGREEMENT, AgreementJudge
 from edgecnn.runtime import load
-from edgecnn.verify.agreement import Floor, verify_agreement
+from edgecnn.verify import agreement
+from edgecnn.verify.agreement import RUNS, Floor, verify_agreement
 
 NAMES = ("onnxruntime-fp32", "openvino-int8", "elsewhere-int8")
 
@@ -55,3 +57,21 @@ def test_a_gate_says_which_output_missed_by_how_much(bundle):
         assert "output 'exist', " in gate.text
         assert "missed by" in gate.text
     assert [gate.limit for gate in found.gates] == [95, 98, 98]
+
+
+@pytest.mark.parametrize("broken", NAMES[:2])
+def test_an_engine_that_fails_is_a_gate_and_the_others_go_on(bundle, monkeypatch, broken):
+    opened = agreement._model
+
+    def failing(bundle, artefact, threads, *, emulated):
+        if artefact.name == broken:
+            raise EngineError("out of registers")
+        return opened(bundle, artefact, threads, emulated=emulated)
+
+    monkeypatch.setattr(agreement, "_model", failing)
+    path, feeds, answers = bundle
+    found = verify_agreement(path, feeds, AgreementJudge(answers), Floor(98.0), 1, {NAMES[2]})
+    assert [verdict.artefact for verdict in found.verdicts] == [name for name in NAMES if name != broken]
+    assert [(gate.artefact, gate.rule, gate.text) for gate in found.gates if not gate.passed] == [
+        (broken, RUNS, f"{broken}: out of registers")
+    ]
