@@ -5,7 +5,7 @@ The rank is the smallest that keeps the wanted share of the variance of the laye
 """
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from edgecnn.compress.low_rank_split import Kind, Split, as_matrix, pair, split_for_given, split_for_read, split_plain
+from edgecnn.compress.prune.layer_shapes import layer_shapes
 from edgecnn.compress.response import Moments, Side, gather
 from edgecnn.core.errors import InputError
 from edgecnn.core.layers import LayerShape
@@ -21,6 +22,7 @@ from edgecnn.core.registry import nearest
 
 Layer = nn.Conv2d | nn.Linear
 Cost = Callable[[LayerShape], float]
+Calls = tuple[LayerShape, ...]  # of one layer on one frame, nearly always one
 Found = Mapping[tuple[str, Side], Moments]
 
 FEWEST_WEIGHTS = 1 << 14
@@ -71,12 +73,14 @@ def factorize(
     inputs: Iterable[tuple[Tensor, ...]] | None = None,
     time_of: Cost | None = None,
     align: int = 8,
+    smallest: int = FEWEST_WEIGHTS,
+    keep: Collection[str] = (),
 ) -> tuple[nn.Module, list[Factored]]:
     """Return a copy of `module` with large layers split in two, and what became of each layer that was looked at.
 
     Args:
         module: left as it is; the copy is in its mode, training or eval.
-        example: the module's inputs, tensors [N, ...].
+        example: the module's inputs, tensors [1, ...].
         energy: share in (0, 1] of the variance of a layer's answers to keep; every large layer is split that gets
             cheaper by it. Its rank is a multiple of `align`.
         ranks: instead of `energy`, the layers to split and the rank of each.
@@ -84,6 +88,8 @@ def factorize(
             reads counts alike, and more rank is needed for the same loss.
         time_of: ms of a layer on the target. Without it, multiply-adds decide.
         align: channels that the target computes at once.
+        smallest: layers of fewer weights are left alone.
+        keep: names of layers to leave alone.
 
     Raises:
         InputError: neither or both of `energy` and `ranks`, or one out of bounds, or of a layer that can't be split.
@@ -93,35 +99,39 @@ def factorize(
     if energy is not None and not 0 < energy <= 1:
         raise InputError(f"low_rank: energy is a share above 0 and at most 1, not {energy}")
     new = copy.deepcopy(module)
-    shapes, reasons = _look(new, example, None if ranks is None else tuple(ranks))
+    shapes, reasons = _look(new, example, None if ranks is None else tuple(ranks), smallest, keep)
     found = _gather(new, shapes, inputs)
     rows = []
-    for name, shape in shapes.items():
+    for name, calls in shapes.items():
         layer = new.get_submodule(name)
         assert isinstance(layer, (nn.Conv2d, nn.Linear))  # noqa: S101 - `_look` takes no others
-        options = _options(name, layer, shape, found, time_of or _macs, (energy, ranks), align)
+        options = _options(name, layer, calls, found, time_of or _macs, (energy, ranks), align)
         rows.append(_replace(new, example, name, layer, options, forced=ranks is not None))
     rows += [_kept(name, new.get_submodule(name), why) for name, why in reasons.items()]
     return new.train(module.training), rows
 
 
 def _look(
-    module: nn.Module, example: tuple[Tensor, ...], wanted: tuple[str, ...] | None
-) -> tuple[dict[str, LayerShape], dict[str, str]]:
+    module: nn.Module,
+    example: tuple[Tensor, ...],
+    wanted: tuple[str, ...] | None,
+    smallest: int,
+    keep: Collection[str],
+) -> tuple[dict[str, Calls], dict[str, str]]:
     """Return the shapes of the layers that can be split, and why the other large ones can't."""
     layers = {name: layer for name, layer in module.named_modules() if isinstance(layer, (nn.Conv2d, nn.Linear))}
-    for name in wanted or ():
+    for name in (*(wanted or ()), *keep):
         if name not in layers:
             raise InputError(f"low_rank: the model has no linear or convolution layer '{name}'{nearest(name, layers)}")
-    seen = _shapes(module, example, layers)
+    seen = layer_shapes(module.eval(), example)
     owners: dict[int, int] = {}
     for _, parameter in module.named_parameters(remove_duplicate=False):
         owners[id(parameter)] = owners.get(id(parameter), 0) + 1
     shapes, reasons = {}, {}
     for name, layer in layers.items():
-        if name not in wanted if wanted is not None else layer.weight.numel() < FEWEST_WEIGHTS:
+        if name not in wanted if wanted is not None else layer.weight.numel() < smallest:
             continue
-        reason = _refusal(layer, name in seen, owners[id(layer.weight)])
+        reason = "it is to be kept" if name in keep else _refusal(layer, name in seen, owners[id(layer.weight)])
         if reason and wanted is not None:
             raise InputError(f"low_rank: layer '{name}' can't be split: {reason}")
         if reason:
@@ -143,48 +153,11 @@ def _refusal(layer: Layer, called: bool, owners: int) -> str:  # noqa: FBT001 - 
     return ""
 
 
-def _shapes(module: nn.Module, example: tuple[Tensor, ...], layers: Mapping[str, Layer]) -> dict[str, LayerShape]:
-    shapes: dict[str, LayerShape] = {}
-
-    def watch(name: str, layer: Layer) -> torch.utils.hooks.RemovableHandle:
-        def hook(_layer: nn.Module, read: tuple[Tensor, ...], given: Tensor) -> None:
-            shapes[name] = _shape(layer, read[0], given)
-
-        return layer.register_forward_hook(hook)
-
-    handles = [watch(name, layer) for name, layer in layers.items()]
-    try:
-        with torch.no_grad():
-            module.eval()(*example)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return shapes
-
-
-def _shape(layer: Layer, read: Tensor, given: Tensor) -> LayerShape:
-    if isinstance(layer, nn.Linear):
-        rows = (max(read[0].numel() // layer.in_features, 1), 1)
-        width, outputs = layer.in_features, layer.out_features
-        return LayerShape(op="linear", in_channels=width, out_channels=outputs, in_size=rows, out_size=rows)
-    return LayerShape(
-        op="conv",
-        in_channels=layer.in_channels,
-        out_channels=layer.out_channels,
-        kernel=(layer.kernel_size[0], layer.kernel_size[1]),
-        stride=(layer.stride[0], layer.stride[1]),
-        dilation=(layer.dilation[0], layer.dilation[1]),
-        groups=layer.groups,
-        in_size=(read.shape[-2], read.shape[-1]),
-        out_size=(given.shape[-2], given.shape[-1]),
-    )
-
-
-def _gather(module: nn.Module, shapes: Mapping[str, LayerShape], inputs: Iterable[tuple[Tensor, ...]] | None) -> Found:
+def _gather(module: nn.Module, shapes: Mapping[str, Calls], inputs: Iterable[tuple[Tensor, ...]] | None) -> Found:
     if inputs is None:
         return {}
     sides: dict[str, dict[Side, int]] = {}
-    for name, shape in shapes.items():
+    for name, (shape, *_) in shapes.items():
         narrow = shape.kernel == (1, 1) and shape.in_channels < shape.out_channels
         wanted: dict[Side, int] = {"read": shape.in_channels} if narrow else {"given": shape.out_channels}
         if _separable(shape):
@@ -203,17 +176,17 @@ def _separable(shape: LayerShape) -> bool:
 def _options(
     name: str,
     layer: Layer,
-    shape: LayerShape,
+    calls: Calls,
     found: Found,
     cost: Cost,
     wanted: tuple[float | None, Mapping[str, int] | None],
     align: int,
 ) -> list[_Option]:
     """Return the ways to split a layer, cheapest first; of a given rank, the one that keeps most."""
-    kinds: tuple[Kind, ...] = ("svd",) if shape.kernel == (1, 1) else ("channel",)
-    kinds += ("spatial",) if _separable(shape) else ()
+    kinds: tuple[Kind, ...] = ("svd",) if calls[0].kernel == (1, 1) else ("channel",)
+    kinds += ("spatial",) if _separable(calls[0]) else ()
     energy, ranks = wanted
-    whole, options = cost(shape), []
+    whole, options = max(sum(map(cost, calls)), 1e-12), []
     for kind in kinds:
         split = _split(name, layer, kind, found)
         if split is None:
@@ -223,7 +196,8 @@ def _options(
             rank = min(max(ranks[name], 1), most)
         else:
             rank = min(-(-split.rank_for(energy or 1.0) // align) * align, most)
-        options.append(_Option(kind, split, rank, sum(map(cost, _pair_shapes(shape, kind, rank))) / max(whole, 1e-12)))
+        price = sum(cost(part) for shape in calls for part in _pair_shapes(shape, kind, rank))
+        options.append(_Option(kind, split, rank, price / whole))
     if ranks is not None:
         return sorted(options, key=lambda option: -option.split.energy(option.rank))
     return sorted(options, key=lambda option: option.cost)
