@@ -1,4 +1,4 @@
-"""Lane rows: a ResNet, a low-rank fully connected head over the whole frame, and local evidence from finer stages.
+"""Lane rows: a backbone, a low-rank fully connected head over the whole frame, and local evidence from finer stages.
 
 The row branch of UFLDv2 (arXiv 2206.07389), whose fully connected head is most of its parameters. Here it has rank
 `hidden`: it knows which lines there are and roughly where, behind a lorry too, and `LocalRows` says exactly where the
@@ -6,7 +6,7 @@ paint is.
 """
 
 import math
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import torch
@@ -16,19 +16,24 @@ from edgecnn.core.errors import RecipeError
 from edgecnn.core.tensor import FrameSpec, TensorSpec
 from edgecnn.models.blocks import ResNet
 from edgecnn.models.build import Normalise
+from edgecnn.models.mobile import MobileNet
 
 # A whole number of grey levels as the mean: INT8 engines then take the pixels as they are, without rounding them.
 NORMALISE = Normalise(mean=(128 / 255,) * 3, std=(0.25,) * 3, color="bgr")
 
+BACKBONES: dict[str, type[ResNet] | type[MobileNet]] = {"resnet": ResNet, "mobilenet": MobileNet}
 FINE_STRIDES = (8, 16)  # of the backbone's second and third stage, which local evidence comes from
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`width` scales the backbone's channels, `depths` are its blocks a stage, `reduced` and `hidden` size the head.
 
+    A ResNet suits engines that are good at dense convolutions, a MobileNet (depthwise ones) those short of arithmetic.
+
     Four stages look at the frame in steps of 32 pixels, three in steps of 16, which suits small inputs better.
     """
 
+    backbone: Literal["resnet", "mobilenet"] = "resnet"
     width: Annotated[float, msgspec.Meta(gt=0, le=8)] = 1.0
     depths: tuple[int, ...] = (2, 2, 2, 2)
     reduced: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 8
@@ -48,7 +53,7 @@ class LaneRows(nn.Module):
         self.output_names = ("loc", "exist")
         self.normalise = NORMALISE
         self.shapes = (loc.shape[1:], exist.shape[1:])
-        self.backbone = ResNet(params.width, params.depths)
+        self.backbone: ResNet | MobileNet = BACKBONES[params.backbone](params.width, params.depths)
         self.reduce = nn.Conv2d(self.backbone.channels[-1], params.reduced, 1)
         stride = self.backbone.stride
         features = math.ceil(frame.height / stride) * math.ceil(frame.width / stride) * params.reduced

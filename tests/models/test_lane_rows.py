@@ -16,11 +16,12 @@ from edgecnn.runtime.codecs.lane_rows import LaneRowsCodec
     st.integers(33, 130),
     st.sampled_from([(1, 1, 1), (1, 2, 1), (1, 1, 1, 1)]),
     st.sampled_from([2, 4, 6]),
+    st.sampled_from(["resnet", "mobilenet"]),
 )
-@settings(max_examples=12)
-def test_it_gives_what_the_codec_decodes_whatever_the_sizes(width, height, depths, lanes):
+@settings(max_examples=12, deadline=None)
+def test_it_gives_what_the_codec_decodes_whatever_the_sizes(width, height, depths, lanes, backbone):
     codec = LaneRowsCodec({"cells": 10, "rows": 7, "lanes": lanes})
-    params = {"width": 0.125, "depths": list(depths), "reduced": 2, "hidden": 4}
+    params = {"backbone": backbone, "width": 0.125, "depths": list(depths), "reduced": 2, "hidden": 4}
     module = build(FrameSpec(width, height), params, codec.outputs).eval()
     with torch.no_grad():
         outputs = module(torch.zeros(2, 3, height, width))
@@ -45,7 +46,15 @@ def test_local_evidence_starts_where_it_was_seen():
 
 @pytest.mark.parametrize(
     "params",
-    [{"widht": 1.0}, {"depths": [1, 1]}, {"depths": [0, 1, 1]}, {"hidden": "big"}, {"hidden": -1}, {"dropout": 2}],
+    [
+        {"widht": 1.0},
+        {"depths": [1, 1]},
+        {"depths": [0, 1, 1]},
+        {"hidden": "big"},
+        {"hidden": -1},
+        {"dropout": 2},
+        {"backbone": "vgg"},
+    ],
 )
 def test_bad_parameters_are_one_clear_line(params):
     codec = LaneRowsCodec({})
