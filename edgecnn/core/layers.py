@@ -76,9 +76,13 @@ class LayerShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         return self.read + self.written + self.weights
 
     def with_channels(self, in_channels: int, out_channels: int) -> "LayerShape":
-        """Return the same layer at other widths; a depthwise one gets as many groups as it reads channels."""
-        groups = in_channels if self.depthwise else self.groups
-        return msgspec.structs.replace(self, in_channels=in_channels, out_channels=out_channels, groups=groups)
+        """Return the same layer at other widths, with the groups it has."""
+        return msgspec.structs.replace(self, in_channels=in_channels, out_channels=out_channels)
+
+    def with_groups(self, groups: int) -> "LayerShape":
+        """Return the same layer with another number of groups, each as wide as before."""
+        inputs, outputs = self.in_channels // self.groups, self.out_channels // self.groups
+        return msgspec.structs.replace(self, groups=groups, in_channels=groups * inputs, out_channels=groups * outputs)
 
     def text(self) -> str:
         """Return e.g. `conv 64>128 3x3/2 @36x80`."""
