@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgecnn.core.errors import DataError
 from edgecnn.core.measure import Measurement, bootstrap
+from edgecnn.metrics.decision_rules import rule_of
 from edgecnn.metrics.decisions import (
     Counts,
     Rule,
@@ -22,7 +23,7 @@ from edgecnn.metrics.decisions import (
     channel_axis,
     count_frame,
     relative,
-    rule_of,
+    shift_frame,
 )
 
 AGREEMENT = "agreement"
@@ -105,6 +106,24 @@ class AgreementJudge:
         except (KeyError, ValueError) as error:
             raise DataError(f"outputs do not match the reference's frame by frame: {error}") from error
         return found
+
+    def distance(self, outputs: Iterable[Outputs]) -> float:
+        """Return how far a candidate's decisions moved, 0 for not at all; each output's root mean square.
+
+        It tells apart disturbances too small to change the agreement, and squares of independent ones add up.
+
+        Raises:
+            DataError: as `records` does.
+        """
+        moved: dict[str, list[Counts]] = {name: [] for name in self.rules}
+        try:
+            for wanted, given in zip(self._references, outputs, strict=True):
+                for name, rule in self.rules.items():
+                    moved[name].append(shift_frame(rule, wanted[name], given[name], self._teller(name, wanted)))
+        except (KeyError, ValueError) as error:
+            raise DataError(f"outputs do not match the reference's frame by frame: {error}") from error
+        parts = [self.rules[name].moved(add_counts(counts)) for name, counts in moved.items()]
+        return float(np.sqrt(np.mean(np.square(parts))))
 
     def text(self, name: str) -> str:
         """Return in words how the output `name` is judged."""

@@ -14,19 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 THRESHOLDS = (0.5, 0.25, 0.1)
-AROUND = (0.6, 0.8, 1.0, 1.2, 1.4)
-"""Thresholds that are averaged over, as parts of the one chosen: one alone is at the mercy of single values near it,
-and a search that tries many candidates finds those that are lucky there."""
 ENOUGH = 20
 """Decisions over all frames below which a class, or a threshold's positives, would be judged by chance."""
 REGRESSION_SHARE = 0.05
-BESIDE_SHARE = 0.2
-"""Share of its spread that a value may move where it only goes with a decision, as the box of an object does."""
 SPREAD_STD = 4.0
 """A channel's spread in standard deviations: what holds 95 % of a normal distribution."""
 SUM_SLACK = 1e-2
 MOST_LABELS = 1024
-BOX = 4
 REGRESSION = f"share within {100 * REGRESSION_SHARE:g} % of the spread"
 
 Array: TypeAlias = NDArray[Any]
@@ -42,7 +36,8 @@ class Rule:
         axis: where its channels lie; None takes all its values as one channel.
         kinds: which rows of `count`'s result are judged.
         count: the counts [K, 2] of a reference and a candidate, both [channels, places].
-        apart: how many of the last kinds are an agreement of their own; the lesser of the two counts.
+        shift: the same kinds [K, 2] as how far they moved: what is moved of what could be. Unlike `count` it answers to
+            the least change, in proportion, so that small disturbances can be told apart.
         ranked: whether only the order or the sign of values counts, so that their size could be anything.
         objects: at which places a reference [channels, places] decides for more than background; None where the output
             tells nothing of the kind.
@@ -52,16 +47,21 @@ class Rule:
     axis: int | None
     kinds: NDArray[np.bool_]
     count: Callable[[Array, Array], Counts]
+    shift: Callable[[Array, Array], Counts]
     objects: Callable[[Array], NDArray[np.bool_]] | None = None
-    apart: int = 0
     ranked: bool = False
 
     def percent(self, counts: Counts) -> float:
         """Return the agreement in percent that summed counts [K, 2] stand for; a kind nobody decided says nothing."""
-        first = len(counts) - self.apart
-        parts = [(counts[:first], self.kinds[:first]), (counts[first:], self.kinds[first:])]
-        shares = [rows[kinds & (rows[:, 1] > 0)] for rows, kinds in parts]
-        return min(float(100 * np.mean(kept[:, 0] / kept[:, 1])) if len(kept) else 100.0 for kept in shares)
+        return 100 * self._mean(counts, 1.0)
+
+    def moved(self, counts: Counts) -> float:
+        """Return how far the decisions moved, 0 for not at all, from summed counts [K, 2] of `shift`."""
+        return self._mean(counts, 0.0)
+
+    def _mean(self, counts: Counts, empty: float) -> float:
+        kept = counts[self.kinds & (counts[:, 1] > 0)]
+        return float(np.mean(kept[:, 0] / kept[:, 1])) if len(kept) else empty
 
 
 @dataclass(slots=True)
@@ -147,33 +147,6 @@ def by_channel(array: Array, axis: int | None) -> Array:
     return np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1)
 
 
-def rule_of(seen: Seen) -> Rule:
-    """Return how to judge an output whose reference values were `seen`.
-
-    Whole numbers are compared as labels. Values that stay within [0, 1] are probabilities: what exceeds a threshold is
-    decided, and the mean is taken over thresholds around 0.5 (0.25 or 0.1 where hardly anything does), in a tensor that
-    mixes them with others too; classes that share a sum of 1 beside an objectness count where that is decided, for
-    elsewhere they mean nothing. One vector a frame decides for
-    its greatest value, channels that compete at each place (by a softmax or as logits) for the greatest there, a single
-    channel for its sign. What decides nothing, such as boxes, agrees within 5 % of its channel's spread.
-    """
-    if seen.dtype.kind != "f":
-        return _labels(seen)
-    probability = (seen.low >= -1e-6) & (seen.high <= 1 + 1e-6) & (seen.high - seen.low > 1e-6)
-    vector = len(seen.shape) <= 2
-    if vector and len(seen.low) > 1 and (seen.softmax_from() == 0 or not probability.any()):
-        return _top_1(seen)
-    competing = not probability.any() or seen.softmax_from() == 0
-    boxes = len(seen.shape) == 3 and len(seen.low) == BOX and not probability.any()
-    if competing and len(seen.low) > 1 and not boxes and (seen.winners >= ENOUGH).sum() > 1:
-        return _argmax(seen)
-    if probability.any() and (rule := _thresholded(seen, probability)) is not None:
-        return rule
-    if not probability.any() and len(seen.low) == 1 and ENOUGH <= seen.positive <= seen.elements - ENOUGH:
-        return _sign(seen)
-    return _regression(seen)
-
-
 def relative(reference: Array, candidate: Array) -> tuple[float, float]:
     """Return the squared error and the squared reference, summed; their root ratio is the relative error."""
     wanted = reference.astype(np.float64)
@@ -185,115 +158,6 @@ def _is_picture(size: tuple[int, ...], frame_size: tuple[int, int] | None) -> bo
         return size[0] == size[1]
     ratios = [whole / max(part, 1) for whole, part in zip(frame_size, size, strict=True)]
     return ratios[0] == ratios[1] and (ratios[0] >= 1 and ratios[0].is_integer())
-
-
-def _dice(reference: NDArray[np.bool_], candidate: NDArray[np.bool_]) -> tuple[float, float]:
-    return 2.0 * float((reference & candidate).sum()), float(reference.sum() + candidate.sum())
-
-
-def _dice_of_classes(reference: Array, candidate: Array, classes: int) -> Counts:
-    both = np.bincount(reference[reference == candidate], minlength=classes)
-    each = np.bincount(reference, minlength=classes) + np.bincount(candidate, minlength=classes)
-    return np.stack([2.0 * both, each.astype(np.float64)], axis=1)
-
-
-def _labels(seen: Seen) -> Rule:
-    labels = np.array(sorted(seen.labels), np.int64)
-    if len(labels) > MOST_LABELS or int(np.prod(seen.shape)) < ENOUGH:
-
-        def equal(reference: Array, candidate: Array) -> Counts:
-            return np.array([[float((reference == candidate).sum()), float(reference.size)]])
-
-        return Rule("share of equal whole numbers", None, np.ones(1, bool), equal)
-
-    def dice(reference: Array, candidate: Array) -> Counts:
-        both = [_dice(reference == label, candidate == label) for label in labels]
-        return np.array(both, np.float64)
-
-    return Rule(f"mean Dice of {len(labels)} labels", None, np.ones(len(labels), bool), dice)
-
-
-def _top_1(seen: Seen) -> Rule:
-    def count(reference: Array, candidate: Array) -> Counts:
-        same = reference.argmax(axis=0) == candidate.argmax(axis=0)
-        return np.array([[float(same.sum()), float(same.size)]])
-
-    return Rule("same greatest value", seen.axis, np.ones(1, bool), count, ranked=True)
-
-
-def _thresholded(seen: Seen, probability: NDArray[np.bool_]) -> Rule | None:
-    positives = seen.above[:, probability].sum(axis=1)
-    enough = [i for i, n in enumerate(positives) if n >= ENOUGH] or [i for i, n in enumerate(positives) if n > 0]
-    if not enough:
-        return None
-    middle = THRESHOLDS[enough[0]]
-    thresholds = [middle * around for around in AROUND]
-    classes = seen.softmax_from()
-    gated = bool(classes) and bool(probability[:classes].any())
-
-    def decided(rows: Array, threshold: float) -> NDArray[np.bool_]:
-        above = (rows > threshold) & probability[:, None]
-        if gated:
-            above[classes:] &= above[:classes].any(axis=0)
-        return np.asarray(above, np.bool_)
-
-    def objects(rows: Array) -> NDArray[np.bool_]:
-        return np.asarray(decided(rows, middle).any(axis=0), np.bool_)
-
-    others, reach = ~probability, _reach(seen, BESIDE_SHARE)
-
-    def count(reference: Array, candidate: Array) -> Counts:
-        counts = [_dice(decided(reference, t), decided(candidate, t)) for t in thresholds]
-        if others.any():
-            where = objects(reference)
-            off = np.abs(candidate[others][:, where].astype(np.float64) - reference[others][:, where])
-            near = off <= reach[others]
-            counts.append((float(near.sum()), float(near.size)))
-        return np.array(counts)
-
-    span = f"{thresholds[0]:g} to {thresholds[-1]:g}"
-    text = f"mean F1 of probabilities above {span}" + (", classes where an object is" if gated else "")
-    if not others.any():
-        return Rule(text, seen.axis, np.ones(len(thresholds), bool), count, objects)
-    text += f"; or the share of the rest within {100 * BESIDE_SHARE:g} % of the spread there"
-    return Rule(text, seen.axis, np.ones(len(thresholds) + 1, bool), count, objects, apart=1)
-
-
-def _argmax(seen: Seen) -> Rule:
-    kinds, background = seen.winners >= ENOUGH, int(seen.winners.argmax())
-
-    def count(reference: Array, candidate: Array) -> Counts:
-        return _dice_of_classes(reference.argmax(axis=0), candidate.argmax(axis=0), len(kinds))
-
-    def objects(rows: Array) -> NDArray[np.bool_]:
-        return np.asarray(rows.argmax(axis=0) != background, np.bool_)
-
-    return Rule(f"mean Dice of {int(kinds.sum())} classes", seen.axis, kinds, count, objects, ranked=True)
-
-
-def _sign(seen: Seen) -> Rule:
-    def count(reference: Array, candidate: Array) -> Counts:
-        wanted, found = reference > 0, candidate > 0
-        return np.array([_dice(wanted, found), _dice(~wanted, ~found)])
-
-    return Rule("mean Dice of both signs", seen.axis, np.ones(2, bool), count, ranked=True)
-
-
-def _regression(seen: Seen) -> Rule:
-    reach = _reach(seen, REGRESSION_SHARE)
-
-    def count(reference: Array, candidate: Array) -> Counts:
-        near = np.abs(candidate.astype(np.float64) - reference) <= reach
-        return np.array([[float(near.sum()), float(near.size)]])
-
-    return Rule(REGRESSION, seen.axis, np.ones(1, bool), count)
-
-
-def _reach(seen: Seen, share: float) -> NDArray[np.float64]:
-    """Return how far each channel's values may move, [channels, 1]."""
-    # A channel that never changes has no spread; rounding must not count as disagreement there.
-    least = 1e-3 * np.maximum(np.abs(seen.low), np.abs(seen.high)) + 1e-7
-    return np.asarray(np.maximum(share * seen.spread(), least)[:, None], np.float64)
 
 
 def beside(rules: Mapping[str, Rule], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
@@ -311,21 +175,43 @@ def beside(rules: Mapping[str, Rule], shapes: Mapping[str, tuple[int, ...]]) -> 
     return found
 
 
-def count_frame(rule: Rule, reference: Array, candidate: Array, teller: tuple[Rule, Array] | None = None) -> Counts:
-    """Return the counts [K, 2] of one frame; a candidate with NaN or infinity in it agrees in nothing.
+Teller: TypeAlias = tuple[Rule, Array] | None
+"""The rule and the reference of the output that says where another one counts."""
 
-    `teller` is the rule and the reference of the output that says where this one counts.
-    """
-    bad = candidate.shape != reference.shape or not np.isfinite(candidate).all()
-    wanted = by_channel(reference, rule.axis)
-    found = wanted if bad else by_channel(candidate, rule.axis)
+
+def count_frame(rule: Rule, reference: Array, candidate: Array, teller: Teller = None) -> Counts:
+    """Return the counts [K, 2] of one frame; a candidate with NaN or infinity in it agrees in nothing."""
+    rows = _rows(rule, reference, candidate, teller)
+    if rows is not None:
+        return rule.count(*rows)
+    counts = rule.count(*_taken(rule, reference, reference, teller))
+    counts[:, 0] = 0
+    return counts
+
+
+def shift_frame(rule: Rule, reference: Array, candidate: Array, teller: Teller = None) -> Counts:
+    """Return the shifts [K, 2] of one frame; where a candidate holds NaN or infinity, everything has moved."""
+    rows = _rows(rule, reference, candidate, teller)
+    if rows is not None:
+        return rule.shift(*rows)
+    counts = rule.shift(*_taken(rule, reference, reference, teller))
+    counts[:, 0] = counts[:, 1]
+    return counts
+
+
+def _rows(rule: Rule, reference: Array, candidate: Array, teller: Teller) -> tuple[Array, Array] | None:
+    """Return both as [channels, places that count]; None for a candidate that can't be compared."""
+    if candidate.shape != reference.shape or not np.isfinite(candidate).all():
+        return None
+    return _taken(rule, reference, candidate, teller)
+
+
+def _taken(rule: Rule, reference: Array, candidate: Array, teller: Teller) -> tuple[Array, Array]:
+    wanted, found = by_channel(reference, rule.axis), by_channel(candidate, rule.axis)
     if teller is not None and teller[0].objects is not None:
         where = teller[0].objects(by_channel(teller[1], teller[0].axis))
         wanted, found = wanted[:, where], found[:, where]
-    counts = rule.count(wanted, found)
-    if bad:
-        counts[:, 0] = 0
-    return counts
+    return wanted, found
 
 
 def add_counts(frames: Iterable[Counts]) -> Counts:

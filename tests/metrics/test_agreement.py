@@ -40,7 +40,7 @@ KINDS = {
     "positive depth": lambda r: r.uniform(2, 80, (1, 1, 12, 16)),
     "constant": lambda r: np.full((1, 2, 4, 4), 7.0),
 }
-BESIDE = "; or the share of the rest within 20 % of the spread there"
+BESIDE = ", the rest within 20 % of its spread"
 TEXTS = {
     "probability map": "mean F1 of probabilities above 0.3 to 0.7",
     "few positives": "mean F1 of probabilities above 0.06 to 0.14",
@@ -90,6 +90,29 @@ def test_more_noise_agrees_less(kind):
     assert scores[3] < 90 or kind == "embedding"
 
 
+def test_the_distance_answers_to_disturbances_too_small_to_change_the_agreement(kind):
+    reference = frames(KINDS[kind], n=12)
+    judge = AgreementJudge(reference)
+    found = [judge.distance(noisy(reference, amount)) for amount in (0, 1e-4, 1e-3, 0.3)]
+    assert found[0] == 0
+    assert found[1] <= found[2] <= found[3] <= 1
+    moving = kind not in ("embedding", "few positives", "labels") and reference[0]["y"].dtype.kind == "f"
+    if moving and np.ptp(reference[0]["y"]) > 0:
+        assert 0 < found[1] < 0.5 * found[2]
+
+
+def test_an_object_of_another_class_or_box_is_another_object():
+    rng = np.random.default_rng(5)
+    objectness = sigmoid(rng.normal(-2, 2, (1, 1, 16, 16)))
+    classes = softmax(rng.normal(0, 4, (1, 9, 16, 16)), 1)
+    wanted = np.concatenate([objectness, rng.normal(0, 4, (1, 4, 16, 16)), classes], 1).astype(np.float32)
+    judge = AgreementJudge([{"y": wanted}])
+    for part in (slice(5, None), slice(1, 5)):
+        found = wanted.copy()
+        found[:, part] = np.roll(wanted[:, part], 1, axis=1)
+        assert judge.score([{"y": found}]) < 50
+
+
 def test_classes_of_a_place_without_an_object_mean_nothing():
     rng = np.random.default_rng(3)
     objectness = sigmoid(rng.normal(-2, 2, (1, 1, 16, 16)))
@@ -99,7 +122,7 @@ def test_classes_of_a_place_without_an_object_mean_nothing():
     empty = np.broadcast_to(objectness <= 0.3, (1, 9, 16, 16))
     found[:, 5:][empty] = wanted[:, 5:][:, ::-1][empty]
     judge = AgreementJudge([{"y": wanted}])
-    assert "classes where an object is" in judge.rules["y"].text
+    assert "with the same greatest class" in judge.rules["y"].text
     assert judge.score([{"y": found}]) == 100
     found[:, 5:] = wanted[:, 5:][:, ::-1]
     assert judge.score([{"y": found}]) < 90

@@ -18,7 +18,7 @@ from edgecnn.compress.quantize.latency import Choice, LatencyModel, measure_late
 from edgecnn.compress.quantize.mixed import assignments
 from edgecnn.compress.quantize.quantize import Quantizer, QuantizeReport, Settings
 from edgecnn.compress.quantize.scheme import Scheme
-from edgecnn.compress.quantize.sensitivity import measure_sensitivity
+from edgecnn.compress.quantize.sensitivity import Disturbance, measure_sensitivity, picture_size
 from edgecnn.compress.quantize.simulate import Calibration, Subset, outputs
 from edgecnn.compress.quantize.workbench import Placed, Workbench
 from edgecnn.core.errors import EngineError
@@ -27,7 +27,7 @@ from edgecnn.core.measure import Measurement
 from edgecnn.core.progress import bar
 
 CONTEST_FRAMES = 2
-SENSITIVITY_FRAMES = 6
+SENSITIVITY_FRAMES = 12
 RACE_S, TRIAL_RACE_S = 2.0, 0.5
 LATENCY_SHARE, SENSITIVITY_SHARE = 0.3, 0.3
 """Shares of the time allowed that timing layers and probing them may take."""
@@ -188,13 +188,9 @@ class _Search:
         frames = list(Subset(self.calibration, SENSITIVITY_FRAMES))
         reference = outputs(self.quantizer.bench.model, frames, self.settings.threads)
         seconds = min(SENSITIVITY_SHARE * self.goal.seconds, max(self._left() - 0.3 * self.goal.seconds, 10.0))
+        disturbance = Disturbance(frames, reference, picture_size(self.plain), self.settings.threads)
         return measure_sensitivity(
-            self.units.names,
-            lambda names: self._built(names).model,
-            frames,
-            reference,
-            self.settings.threads,
-            seconds,
+            self.units.names, lambda names: self._built(names).model, disturbance, len(frames), seconds
         )
 
     def _along(self, path: list[Choice], latency: LatencyModel) -> list[Choice]:
