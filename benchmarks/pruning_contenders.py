@@ -1,0 +1,131 @@
+"""Who takes part: the original, the original trained on, edgecnn, and torch-pruning at edgecnn's latency.
+
+All get the same number of epochs of the same recovery training, taught by the original, with the same pauses: a round
+after each of so many cuts, and the rest at the end.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from peers import torch_pruning_peer
+from pruning_subjects import Trained
+from torch import nn
+
+from edgecnn.compress_model.progress import load_module, save_module
+from edgecnn.compress_model.run import compress
+from edgecnn.compress_model.stopwatch import Stopwatch
+from edgecnn.core import atomic
+from edgecnn.core.compression import FinetuneStep
+from edgecnn.core.registry import TARGETS
+
+ORIGINAL, LONGER, OURS, PEER = "original", "original, trained on", "edgecnn", "torch-pruning, uniform"
+TARGET = "openvino"
+RACE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """One network's contest.
+
+    Attributes:
+        trained: the network.
+        folder: where finished contenders are kept; a run cut short goes on there.
+        rounds: cuts on the way, an epoch of recovery after each.
+        epochs: of recovery at the end.
+        threads: of the engines.
+        seconds: of one timing while edgecnn compresses.
+    """
+
+    trained: Trained
+    folder: Path
+    rounds: int
+    epochs: int
+    threads: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A contender's network, what is noteworthy of it, and the seconds it took (0 where it was made before)."""
+
+    module: nn.Module
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+def contend(contest: Contest) -> dict[str, Made]:
+    """Return every contender's network by name; the peer is brought to the latency that edgecnn reached."""
+    made = {ORIGINAL: Made(contest.trained.subject.original)}
+    made[LONGER] = _kept(contest, LONGER, lambda: _longer(contest))
+    made[OURS] = _kept(contest, OURS, lambda: _edgecnn(contest))
+    made[PEER] = _kept(contest, PEER, lambda: _peer(contest, made[OURS].module))
+    return made
+
+
+def _kept(contest: Contest, name: str, make: Callable[[], tuple[nn.Module, tuple[str, ...]]]) -> Made:
+    """Make a contender's network, or take it from the folder."""
+    original, place = contest.trained.subject.original, contest.folder / name.replace(" ", "-").replace(",", "")
+    if (place / "notes.txt").is_file():
+        return Made(load_module(place, original), tuple((place / "notes.txt").read_text().splitlines()))
+    print(f"{contest.trained.name}: {name} ...", file=sys.stderr, flush=True)
+    begun = time.perf_counter()
+    module, notes = make()
+    seconds = time.perf_counter() - begun
+    with atomic.new_folder(place) as folder:
+        save_module(folder, module, original)
+        (folder / "notes.txt").write_text("\n".join((*notes, f"{seconds:.0f} s")))
+    return Made(module, (*notes, f"{seconds:.0f} s"), seconds)
+
+
+def _longer(contest: Contest) -> tuple[nn.Module, tuple[str, ...]]:
+    """The original with the recovery that all others get, so that what training alone brings is seen."""
+    return _recovered(contest, contest.trained.subject.original, contest.rounds + contest.epochs, "longer"), ()
+
+
+def _edgecnn(contest: Contest) -> tuple[nn.Module, tuple[str, ...]]:
+    trained = contest.trained
+    module, result = compress(
+        trained.subject,
+        trained.recipe.compress,
+        [TARGET],
+        contest.folder / "edgecnn-steps",
+        threads=contest.threads,
+        seconds=contest.seconds,
+    )
+    notes = [note for step in result.steps for note in (step.verdict, *step.notes) if note]
+    for step in result.steps:
+        for cut in step.rounds:
+            error = 100 * (cut.predicted.value / cut.speedup.value - 1)
+            notes.append(f"predicted {cut.predicted.value:.2f}x, measured {cut.speedup.value:.2f}x ({error:+.1f} %)")
+    return module, tuple(notes)
+
+
+def _peer(contest: Contest, ours: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
+    subject, outputs = contest.trained.subject, contest.trained.plan.outputs
+    opset = TARGETS[TARGET].opset
+    wanted, stopwatch = subject.to_onnx(ours, opset), Stopwatch(TARGET, contest.threads)
+
+    def relative_time(module: nn.Module) -> float:
+        speedup = stopwatch.speedups([wanted, subject.to_onnx(module, opset)], RACE_S)[1]
+        return 1 / speedup.value
+
+    example = subject.example[0]
+    share = torch_pruning_peer.share_for(subject.original, example, outputs, relative_time)
+    rounds = iter(range(contest.rounds))
+
+    def recover(module: nn.Module) -> nn.Module:
+        return _recovered(contest, module, 1, f"peer-{next(rounds)}")
+
+    pruned = torch_pruning_peer.prune(subject.original, example, outputs, share, contest.rounds, recover)
+    module = _recovered(contest, pruned, contest.epochs, "peer-end")
+    rounding = "any width" if share.round_to is None else f"widths in multiples of {share.round_to}"
+    return module, (f"{100 * share.ratio:.1f} % of every layer, {rounding}",)
+
+
+def _recovered(contest: Contest, module: nn.Module, epochs: int, part: str) -> nn.Module:
+    subject = contest.trained.subject
+    settings = FinetuneStep(epochs=epochs)
+    return subject.recovery.finetune(module, subject.original, settings, contest.folder / "recovery" / part).module

@@ -1,0 +1,96 @@
+"""What pruned networks are worth: accuracy on held-out frames in the engine that runs them, latency in one race."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from pruning_contenders import ORIGINAL, Contest, Made
+from torch import nn
+
+from edgecnn.compile.specs import tensor_specs
+from edgecnn.compress.quantize.quantize import Settings, quantize
+from edgecnn.compress.quantize.schemes.find import scheme_for
+from edgecnn.core.errors import InputError
+from edgecnn.core.registry import TARGETS, TASKS, resolve
+from edgecnn.runtime.engine import Engine
+from edgecnn.runtime.race import times
+
+FP32, INT8 = "FP32", "INT8"
+Key = tuple[str, str, str]
+"""Contender, engine, precision."""
+
+
+def models(
+    contest: Contest, made: dict[str, Made], precisions: dict[str, tuple[str, ...]]
+) -> dict[Key, onnx.ModelProto]:
+    """Return every contender as ONNX for both engines, in INT8 too where `precisions` asks for it."""
+    found: dict[Key, onnx.ModelProto] = {}
+    for target in ("openvino", "onnxruntime"):
+        for name, one in made.items():
+            model = contest.trained.subject.to_onnx(one.module, TARGETS[target].opset)
+            found[name, target, FP32] = model
+            if INT8 in precisions.get(name, ()):
+                print(f"{contest.trained.name}: {name}, INT8 for {target} ...", file=sys.stderr, flush=True)
+                found[name, target, INT8] = _int8(contest, model, target)
+    return found
+
+
+def _int8(contest: Contest, model: onnx.ModelProto, target: str) -> onnx.ModelProto:
+    trained = contest.trained
+    section = trained.recipe.quantize
+    frames = [{"image": picture} for picture in trained.calibration]
+    names = () if section is None else section.keep_float
+    try:
+        settings = Settings("auto", names, contest.threads)
+        return quantize(model, scheme_for(target), frames, settings)[0]
+    except InputError:
+        # A pattern of nodes to keep in float means none once the network was changed.
+        return quantize(model, scheme_for(target), frames, Settings("auto", threads=contest.threads))[0]
+
+
+@contextmanager
+def opened(found: dict[Key, onnx.ModelProto], threads: int) -> Iterator[dict[Key, Engine]]:
+    """Yield every model loaded in its engine, and close them."""
+    engines: dict[Key, Engine] = {}
+    try:
+        for key, model in found.items():
+            open_engine = resolve("engine", TARGETS[key[1]].engine)
+            files = {"model.onnx": model.SerializeToString()}
+            engines[key] = open_engine(files, *tensor_specs(model), {"threads": threads})
+        yield engines
+    finally:
+        for engine in engines.values():
+            engine.close()
+
+
+def scores(contest: Contest, engine: Engine) -> list[Any]:
+    """Return what each held-out frame scores by the task's metric."""
+    trained = contest.trained
+    task = TASKS[trained.recipe.task]
+    codec, metric = resolve("codec", task.codec)(trained.recipe.model.decode), resolve("metric", task.metric)()
+    found = []
+    for frame, truth in zip(trained.frames, trained.truths, strict=True):
+        decoded = codec.decode(engine.infer({"image": frame}), truth.width, truth.height)
+        found.append(metric.score(decoded, truth))
+    return found
+
+
+def race(contest: Contest, engines: dict[Key, Engine], seconds: float) -> dict[Key, NDArray[np.float64]]:
+    """Return the seconds of every inference of each engine, [rounds], all run in turn."""
+    feeds = {"image": contest.trained.frames[0]}
+    taken = times([(engine, feeds) for engine in engines.values()], seconds)
+    return {key: taken[:, place] for place, key in enumerate(engines)}
+
+
+def parameters(module: nn.Module) -> int:
+    """Return the number of weights and biases."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def reference(target: str) -> Key:
+    """Return what all in `target`'s engine are compared with."""
+    return (ORIGINAL, target, FP32)
