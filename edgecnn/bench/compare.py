@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.bench import samples
-from edgecnn.bench.interleave import paired_ratio, round_medians
+from edgecnn.bench.interleave import FEWEST_FOR_INTERVAL, paired_ratio, round_medians
 from edgecnn.bench.single_stream import SINGLE_STREAM
 from edgecnn.bench.statistics import RESAMPLES
 from edgecnn.core.errors import InputError
@@ -111,19 +111,24 @@ def judge(ratio: Measurement) -> Judgement:
 
 
 def unpaired_ratio(first: dict[int, float], second: dict[int, float]) -> Measurement:
-    """Return how many times `second` fits into `first`, their rounds taken as unrelated, with its 95 % interval.
+    """Return how many times `second` fits into `first`, their rounds taken as unrelated.
+
+    The 95 % interval is given where both have 5 rounds.
 
     Raises:
         InputError: fewer than two rounds in either.
     """
     if min(len(first), len(second)) < 2:
         raise InputError("a run has fewer than 2 rounds of samples after warm-up; measure for longer")
+    value = float(np.median(list(first.values())) / np.median(list(second.values())))
+    method = "ratio of medians over rounds, NOT interleaved, bootstrap over the rounds of each run"
+    rounds = min(len(first), len(second))
+    if rounds < FEWEST_FOR_INTERVAL:
+        return Measurement(value, "x", rounds, method=method)
     rng = np.random.default_rng(0)
     resampled = [_medians_of_resamples(np.array(list(medians.values())), rng) for medians in (first, second)]
     low, high = np.quantile(resampled[0] / resampled[1], [0.025, 0.975])
-    value = float(np.median(list(first.values())) / np.median(list(second.values())))
-    method = "ratio of medians over rounds, NOT interleaved, bootstrap over the rounds of each run"
-    return Measurement(value, "x", min(len(first), len(second)), float(low), float(high), method=method)
+    return Measurement(value, "x", rounds, float(low), float(high), method=method)
 
 
 def _medians_of_resamples(values: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
@@ -159,7 +164,9 @@ def _take(path: Path, result: BenchResult, artefact: str | None, scenario: str) 
 
 def _sentence(a: str, b: str, ratio: Measurement, verdict: Judgement, *, interleaved: bool) -> str:
     percent = 100 * (ratio.value - 1)
-    interval = f"{100 * ((ratio.low or 0) - 1):+.1f} % to {100 * ((ratio.high or 0) - 1):+.1f} %, {ratio.n} rounds"
+    interval = f"{ratio.n} rounds, too few for an interval"
+    if ratio.low is not None and ratio.high is not None:
+        interval = f"{100 * (ratio.low - 1):+.1f} % to {100 * (ratio.high - 1):+.1f} %, {ratio.n} rounds"
     said = {
         "faster": f"{b} is faster than {a}: its time is {percent:+.1f} % ({interval})",
         "slower": f"{b} is slower than {a}: its time is {percent:+.1f} % ({interval})",

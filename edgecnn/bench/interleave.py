@@ -17,6 +17,8 @@ from edgecnn.core.errors import InputError
 from edgecnn.core.measure import Measurement
 
 MIN_ROUNDS, MAX_ROUNDS = 8, 40
+FEWEST_FOR_INTERVAL = 5
+"""Rounds below which resampling them tells little of how far their median may be off: no interval is given."""
 BLOCKS_PER_SECOND = 2.0
 # The threads of the engine that ran before spin for a moment after its last call; they are let come to rest.
 REST_S = 0.02
@@ -89,7 +91,7 @@ def round_medians(
 def paired_ratio(
     first: Mapping[int, float], second: Mapping[int, float], *, on: str = "", seed: int = 0
 ) -> Measurement:
-    """Return how many times `second` fits into `first`, round by round, with its 95 % interval.
+    """Return how many times `second` fits into `first`, round by round, with its 95 % interval from 5 rounds on.
 
     Raises:
         InputError: fewer than two rounds in common.
@@ -98,5 +100,8 @@ def paired_ratio(
     if len(common) < 2:
         raise InputError("the two runs have fewer than 2 rounds in common; measure them interleaved and for longer")
     ratios = np.array([first[number] / second[number] for number in common])
+    value = float(np.median(ratios))
+    if len(common) < FEWEST_FOR_INTERVAL:
+        return Measurement(value, "x", len(common), on=on, method=METHOD)
     low, high = median_interval(ratios, seed=seed)
-    return Measurement(float(np.median(ratios)), "x", len(common), low, high, on=on, method=METHOD)
+    return Measurement(value, "x", len(common), low, high, on=on, method=METHOD)

@@ -4,6 +4,7 @@ from bench_fakes import FakeClock, timed_system
 
 from edgecnn.bench import interleave as module
 from edgecnn.bench.camera import Camera
+from edgecnn.bench.compare import judge, unpaired_ratio
 from edgecnn.bench.interleave import interleave, paired_ratio, round_medians, schedule
 from edgecnn.bench.scenario import LEAD_IN
 from edgecnn.bench.single_stream import SingleStream
@@ -99,3 +100,12 @@ def test_the_ratio_is_the_same_every_time():
     first = dict(enumerate(rng.normal(10, 1, 20)))
     second = dict(enumerate(rng.normal(10, 1, 20)))
     assert paired_ratio(first, second) == paired_ratio(first, second)
+
+
+@pytest.mark.parametrize("rounds", [2, 4, 5])
+def test_few_rounds_have_a_ratio_and_no_interval(rounds):
+    first, second = {i: 2.0 + 0.1 * i for i in range(rounds)}, dict.fromkeys(range(rounds), 1.0)
+    for ratio in (paired_ratio(first, second), unpaired_ratio(first, second)):
+        assert ratio.value == pytest.approx(1.95 + 0.05 * rounds)
+        assert (ratio.low is None) == (ratio.high is None) == (rounds < 5)
+        assert (judge(ratio) == "undecided") == (rounds < 5)
