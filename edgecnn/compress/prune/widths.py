@@ -10,14 +10,15 @@ Widths: TypeAlias = Mapping[str, int]
 """How many channels each group keeps, by its name; a group that is not named keeps all."""
 
 FINE, MIDDLE, COARSE = 4, 8, 16
+MOST = 16
 
 
 def candidates(group: Group, floor: float = 0.1, align: int | None = None) -> list[int]:
     """Return the widths worth considering, rising, the last being all channels.
 
-    Multiples of `align` (and of the group's unit). Without it of 16, of 8 up to 64 channels and of 4 up to 32: half a
-    vector register of inputs is time saved where half a register of outputs is not, and measured times tell the two
-    apart. At least `floor` of the channels are kept.
+    Multiples of `align` (and of the group's unit). Without it multiples of 16, of 8 up to 64 channels and of 4 up to
+    32: half a vector register of inputs is time saved where half a register of outputs is not, and measured times tell
+    the two apart. Above 256 channels the step grows with them. At least `floor` of the channels are kept.
 
     Raises:
         ValueError: `floor` or `align` is out of range.
@@ -30,4 +31,6 @@ def candidates(group: Group, floor: float = 0.1, align: int | None = None) -> li
 
 
 def _step(channels: int) -> int:
-    return FINE if channels <= 2 * COARSE else MIDDLE if channels <= 4 * COARSE else COARSE
+    if channels <= 4 * COARSE:
+        return FINE if channels <= 2 * COARSE else MIDDLE
+    return COARSE * math.ceil(channels / (MOST * COARSE))
