@@ -94,6 +94,11 @@ SCHEMES: dict[str, Entry] = {
     )
 }
 
+CRITERIA: dict[str, Entry] = {
+    name: Entry(f"edgecnn.compress.prune.criteria.{name}:importance", "train")
+    for name in ("l1", "l2", "bn_scale", "taylor", "geometric_median", "fisher")
+}
+
 GROUPS = {
     "engine": ENGINES,
     "codec": CODECS,
@@ -103,6 +108,7 @@ GROUPS = {
     "model": MODELS,
     "loss": LOSSES,
     "scheme": SCHEMES,
+    "criterion": CRITERIA,
 }
 
 
