@@ -100,11 +100,14 @@ class LatencyPrediction:
     def shares(self) -> dict[str, float]:
         """Return the predicted share of each layer, of `call` and of `rest` in the whole network's time."""
         total = self.milliseconds({})
-        found = {
-            layer.name: self.factors[layer.kind] * layer.surface.time_ms(*layer.channels(self._gone({}))) / total
-            for layer in self.layers
-        }
+        found: dict[str, float] = {}
+        for layer in self.layers:
+            found[layer.name] = found.get(layer.name, 0.0) + self.layer_ms(layer, {}) / total
         return {**found, "call": self.call_ms / total, "rest": (self.moves_ms + self.stays_ms) / total}
+
+    def layer_ms(self, layer: Layer, widths: Widths) -> float:
+        """Return the predicted time of one of `layers` in ms."""
+        return self.factors[layer.kind] * layer.surface.time_ms(*layer.channels(self._gone(widths)))
 
     def _gone(self, widths: Widths) -> list[int]:
         return [group.channels - widths.get(group.name, group.channels) for group in self.groups]
