@@ -11,6 +11,7 @@ from edgecnn.compress.quantize.half import to_half
 from edgecnn.compress.quantize.quantize import Settings
 from edgecnn.compress.quantize.quantized import Quantized, quantized_found, quantized_whole, record
 from edgecnn.compress.quantize.replay import Decisions
+from edgecnn.compress.quantize.reserve import MOST_CORRECTION_S, share_out, timed_score
 from edgecnn.compress.quantize.search import Goal, search
 from edgecnn.core import atomic
 from edgecnn.core.bundle import Precision
@@ -28,7 +29,6 @@ HALVED = frozenset({"openvino"})
 DEVICES = {"openvino_gpu": {"device": "GPU"}, "openvino_npu": {"device": "NPU"}}
 """Options that an engine needs to run on the unit a scheme is for."""
 AS_IT_CAME = "as it came"
-MOST_CORRECTION_S = 30.0
 AIM_ABOVE = 0.25
 """How much of what is left above the floor a search keeps in hand for frames that it does not see."""
 
@@ -161,13 +161,16 @@ def _replayed(
 def _searched(source: Source, place: Destination, scheme: Any, notes: list[str]) -> Quantized | None:
     """Quantize what pays and keeps the floor."""
     options, model = source.options, _model_for(source, scheme)
+    bench = Bench(place.engine if place.target else None, options.threads, source.tried, source.search_judge)
+    _, taken_s = timed_score(bench, model)
+    shares = share_out(60 * options.minutes, taken_s, raced=bench.engine is not None)
     found = search(
         {AS_IT_CAME: model, **(rewritten(model) if place.target else {})},
         scheme,
         source.fit,
-        _settings(options),
-        Bench(place.engine if place.target else None, options.threads, source.tried, source.search_judge),
-        Goal(_aim(source), 60 * options.minutes),
+        replace(_settings(options), seconds=shares.correction_s),
+        bench,
+        Goal(_aim(source), shares.search_s),
     )
     notes += [f"{place.name}: {note}" for note in found.notes]
     return quantized_found(found)

@@ -17,6 +17,7 @@ from edgecnn.compress.quantize.labelled import LabelJudge
 from edgecnn.compress.quantize.observers import Feeds
 from edgecnn.compress.quantize.quantize import Settings
 from edgecnn.compress.quantize.quantized import Quantized, quantized_found, quantized_whole, record
+from edgecnn.compress.quantize.reserve import share_out, timed_score
 from edgecnn.compress.quantize.search import Goal, search
 from edgecnn.core import atomic, evidence
 from edgecnn.core.errors import StageError
@@ -110,14 +111,15 @@ def _searched(model: onnx.ModelProto, target: str, settings: Settings, job: Job)
     samples = _judge_samples(job)
     judge = LabelJudge(job.recipe, samples)
     bench = Bench(TARGETS[target].engine, job.recipe.bench.threads, Frames(job, [s.image for s in samples]), judge)
-    floor = bench.score(model) - section.max_drop
+    score, taken_s = timed_score(bench, model)
+    shares = share_out(60 * section.minutes, taken_s, raced=True)
     found = search(
         {"as it came": model},
         resolve("scheme", TARGETS[target].scheme),
         training_frames(job, f"calibrate {target}"),
-        settings,
+        replace(settings, seconds=shares.correction_s),
         bench,
-        Goal(floor, 60 * section.minutes),
+        Goal(score - section.max_drop, shares.search_s),
     )
     for note in found.notes:
         sys.stderr.write(f"  {target}: {note}\n")
