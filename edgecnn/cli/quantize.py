@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from edgecnn.core.bundle import Artefact
 
 _RECIPE_ONLY = ("overrides",)
-_ONNX_ONLY = ("targets", "calib", "out", "replay", "replay_from", "plain")
+_ONNX_ONLY = ("targets", "calib", "out", "replay", "replay_from", "plain", "outputs")
 SUFFIX = ".onnx"
 TRACE = "EDGECNN_TRACE"
 
@@ -40,6 +40,7 @@ TRACE = "EDGECNN_TRACE"
 @click.option("--color", type=click.Choice(["rgb", "bgr"]), help="The model's colour order.  [default: rgb]")
 @click.option("--keep-input", is_flag=True, help="The bundle's network keeps its float input, pixels stay outside.")
 @click.option("--shape", "shapes", multiple=True, metavar="NAME=1,3,H,W", help="Fix an input's shape. Repeatable.")
+@click.option("--outputs", metavar="A[,B...]", help="Cut the network at these tensors; the rest goes along in float.")
 @click.option(
     "--min-agreement",
     type=click.FloatRange(0, 100),
@@ -115,6 +116,7 @@ def _quantize(model: Path, given: dict[str, Any], *, as_json: bool) -> None:
         **{name: given[name] for name in (*taken, "threads", "minutes", "seconds", "workdir")},
         normalisation=_normalisation(given),
         shapes=dict(_shape(text) for text in given["shapes"]),
+        outputs=tuple(filter(None, (given["outputs"] or "").split(","))),
         replace=given["force"],
     )
     with _one_line(model):

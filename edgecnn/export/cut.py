@@ -41,21 +41,23 @@ class Cut:
     layers: tuple[int, int]
 
 
-def cut_before_varying(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> Cut:
-    """Cut `model` behind the last tensors whose shape is fixed; `shapes` gives open sizes of inputs by name.
+def cut_before_varying(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> Cut | None:
+    """Cut `model` behind the last tensors whose shape is fixed; None where all are, so that there is nothing to cut.
+
+    `shapes` gives open sizes of inputs by name.
 
     Raises:
-        InputError: every output has a fixed shape, or what varies does so before the first layer with weights.
+        InputError: results vary in size from before the first layer with weights on.
     """
     work = _settled(model, shapes)
     behind = _varying(work)
+    if not behind:
+        return None
     before = [node for node in work.graph if node not in behind]
     made = {value for node in before for value in node.outputs}
     ends = [value for value in work.graph.outputs if value in made]
     read = dict.fromkeys(value for node in work.graph if node in behind for value in _reads(node))
     tensors = [value for value in read if value in made]
-    if not behind:
-        raise InputError("no result of the network varies in size, so there is nothing to cut off")
     if not tensors or not any(node.op_type in WEIGHTED for node in before):
         raise InputError("its results vary in size from before its first layer on; export it with fixed shapes")
     return _cut(work, list(dict.fromkeys([*ends, *tensors])), tensors)

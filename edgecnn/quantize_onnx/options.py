@@ -24,6 +24,7 @@ class Options:
         normalisation: how pixels become the model's input.
         keep_input: the model keeps its own float input instead of taking uint8 frames.
         shapes: fixed shapes for inputs that have none, by name.
+        outputs: tensors that the network is cut at; none to take it whole, as far as its results have fixed shapes.
         min_agreement: percent in which a compressed artefact has to agree with FP32.
         ranges: how activation ranges are chosen.
         keep_float: name patterns of nodes that stay in float.
@@ -45,6 +46,7 @@ class Options:
     normalisation: Normalisation = field(default_factory=Normalisation)
     keep_input: bool = False
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
     min_agreement: float = 98.0
     ranges: Ranges = "auto"
     keep_float: tuple[str, ...] = ()

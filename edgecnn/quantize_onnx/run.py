@@ -24,6 +24,7 @@ from edgecnn.core.errors import EngineError, GateError, InputError, MissingExtra
 from edgecnn.core.evidence import BenchResult, QuantizedModel, QuantizeResult, VerifyResult
 from edgecnn.core.npz import npz_bytes
 from edgecnn.core.registry import Entry, import_entry
+from edgecnn.quantize_onnx.front import TAIL
 from edgecnn.quantize_onnx.options import Options
 from edgecnn.quantize_onnx.replay import QUANTIZE, check_related
 from edgecnn.quantize_onnx.source import Source, open_source_model
@@ -182,6 +183,8 @@ def _draft(source: Source, made: Made, work: Path) -> Path:
     record = QuantizeResult(tuple(made.quantized), versions)
     evidence.write(work / "quantize" / QUANTIZE, record)
     files[QUANTIZE] = work / "quantize" / QUANTIZE
+    if source.tail is not None:
+        files[TAIL] = source.tail.SerializeToString(deterministic=True)
     manifest = Manifest(
         name=source.options.model.stem,
         task=TASK,

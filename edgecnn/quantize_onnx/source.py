@@ -17,9 +17,9 @@ from edgecnn.data.calibration import is_arrays, parted, spool_arrays, spool_fram
 from edgecnn.data.picture_input import PictureInput, picture_input
 from edgecnn.data.spool import Feeds, Spool, write_spool
 from edgecnn.export.bake_frames import bake_frames
-from edgecnn.export.load_onnx import load_model
 from edgecnn.export.prepare import prepare
 from edgecnn.metrics.agreement import AgreementJudge
+from edgecnn.quantize_onnx.front import open_front
 from edgecnn.quantize_onnx.options import Options
 from edgecnn.quantize_onnx.sameness import told_alike
 from edgecnn.runtime.preprocess import prepare as stretched
@@ -45,6 +45,8 @@ class Source:
         outputs: what every artefact gives.
         changes: what preparation changed.
         opset: that of the prepared model.
+        shapes: fixed shapes of the original's inputs that have none.
+        tail: what follows where the network was cut, in float; None where it was not.
         notes: what the user must know of model and frames, a line each.
     """
 
@@ -62,6 +64,8 @@ class Source:
     outputs: tuple[TensorSpec, ...]
     changes: tuple[str, ...]
     opset: int
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    tail: Any = None
     notes: tuple[str, ...] = ()
     _models: dict[int, Any] = field(default_factory=dict)
 
@@ -69,7 +73,7 @@ class Source:
         """Return the float model, its pre-processing baked in, at opset `least` where its own is older than that."""
         opset = least if least > self.opset else 0
         if opset not in self._models:
-            raised = prepare(self.original, shapes=self.options.shapes, opset=opset or None)
+            raised = prepare(self.original, shapes=self.shapes, opset=opset or None)
             self._models[opset] = self._with_frames(raised.model)
         return self._models[opset]
 
@@ -88,8 +92,8 @@ def open_source_model(options: Options, work: Path) -> Source:
     Raises:
         InputError: the model or the calibration data can't be used, or a node to keep in float is not there.
     """
-    original = load_model(options.model)
-    prepared = prepare(original, shapes=options.shapes)
+    opened = open_front(options)
+    prepared = opened.prepared
     check_kept(prepared.model, options.keep_float)
     inputs, outputs = tensor_specs(prepared.model)
     frames, picture = _frames(options, inputs, work)
@@ -106,7 +110,7 @@ def open_source_model(options: Options, work: Path) -> Source:
     takes_frames = picture is not None and (baked is not None or _is_frame(picture))
     return Source(
         options=options,
-        original=original,
+        original=opened.original,
         fit=fit,
         held=held.take(verdict),
         tried=held.take(search),
@@ -119,7 +123,9 @@ def open_source_model(options: Options, work: Path) -> Source:
         outputs=outputs,
         changes=prepared.changes,
         opset=opset_of(prepared.model),
-        notes=(*prepared.remarks, *alike),
+        shapes=opened.shapes,
+        tail=opened.tail,
+        notes=(*opened.notes, *prepared.remarks, *alike),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from detector_graph import detector
 from onnx import TensorProto, helper, numpy_helper
 
 from edgecnn.cli import main
@@ -237,6 +238,43 @@ def test_what_its_engine_fails_to_run_is_left_out_and_the_others_go_on(place, ca
     broken = {"onnxruntime-fp32"}
     assert asked(place, "net.onnx", "x.npz", place / "out" / "never", "--target", "onnxruntime") == 2
     assert capsys.readouterr().err.splitlines()[-1] == "edgecnn: onnxruntime-fp32: onnxruntime: no memory"
+
+
+def test_what_varies_in_size_stays_behind_in_float(place, capsys):
+    model = detector(mask=True)
+    onnx.save(model, place / "detector.onnx")
+    frames = np.random.default_rng(0).normal(0, 3, (12, 3, 8, 8)).astype(np.float32)
+    np.savez(place / "small.npz", x=frames)
+    out = place / "out" / "detector"
+    more = ("--target", "onnxruntime", "--min-agreement", "20")
+    assert asked(place, "detector.onnx", "small.npz", out, *more) == 0
+    told = capsys.readouterr().err
+    assert "the network is cut at 'boxes', 'scores', 'flat_boxes', since results behind them vary in size" in told
+    bundle = open_bundle(out)
+    assert [artefact.name for artefact in bundle.manifest.artefacts] == ["onnxruntime-fp32", "onnxruntime-int8"]
+    tail = onnxruntime.InferenceSession(bundle.read("tail.onnx"))
+    with load(out, artefact="onnxruntime-fp32") as front:
+        for frame in frames[:, None]:
+            given = front.infer({"x": frame})
+            found = tail.run(None, {value.name: given[value.name] for value in tail.get_inputs()})
+            wanted = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": frame})
+            assert np.allclose(found[0], wanted[0], atol=1e-4)
+            assert np.allclose(given["r"], wanted[1], atol=1e-4)
+
+
+def test_a_network_is_cut_where_the_user_says(place, capsys):
+    onnx.save(detector(), place / "detector.onnx")
+    frames = np.random.default_rng(0).normal(0, 3, (12, 3, 8, 8)).astype(np.float32)
+    np.savez(place / "small.npz", x=frames)
+    out = place / "out" / "cut"
+    more = ("--target", "onnxruntime", "--min-agreement", "20")
+    assert asked(place, "detector.onnx", "small.npz", out, *more, "--outputs", "rows") == 0
+    assert "the network is cut at 'rows', as --outputs says" in capsys.readouterr().err
+    bundle = open_bundle(out)
+    assert [spec.name for spec in bundle.manifest.artefacts[0].outputs] == ["rows"]
+    assert "tail.onnx" in bundle.manifest.files
+    assert asked(place, "detector.onnx", "small.npz", place / "out" / "no", *more, "--outputs", "row") == 2
+    assert "did you mean 'rows'?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (ValueError, 2)])
