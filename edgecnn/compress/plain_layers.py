@@ -29,7 +29,7 @@ def describe_plain(layer: nn.Module) -> PlainLayer:
             layer.stride,
             layer.padding,  # type: ignore[arg-type]
             layer.dilation,
-            layer.padding_mode,  # type: ignore[arg-type]
+            layer.padding_mode,
             layer.bias is not None,
         )
     raise InputError(f"a {type(layer).__name__} in place of a layer can't be kept: only convolutions and linear layers")
@@ -45,14 +45,13 @@ def build_plain(name: str, part: PlainLayer, instead: nn.Module) -> nn.Module:
     if linear != (part.kind == "linear") or (not linear and len(part.kernel) != len(instead.kernel_size)):  # type: ignore[arg-type]
         raise InputError(f"the structure does not fit: a {part.kind} can't stand in place of '{name}'")
     if part.kind == "linear":
-        return nn.utils.skip_init(nn.Linear, part.inputs, part.outputs, bias=part.bias)
+        return nn.Linear(part.inputs, part.outputs, bias=part.bias)
     axes = len(part.kernel)
     extents = (part.kernel, part.stride, part.dilation, *([] if isinstance(part.padding, str) else [part.padding]))
     sound = all(len(extent) == axes for extent in extents) and 0 not in (*part.kernel, *part.stride, *part.dilation)
     if not sound or part.inputs % part.groups or part.outputs % part.groups:
         raise InputError(f"the structure does not fit: its convolution in place of '{name}' is not sound")
-    return nn.utils.skip_init(
-        CONVOLUTIONS[axes],
+    return CONVOLUTIONS[axes](
         part.inputs,
         part.outputs,
         part.kernel,

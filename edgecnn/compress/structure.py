@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from edgecnn.compress.plain_layers import build_plain, describe_plain, weights_of
@@ -101,26 +101,32 @@ def _factors(name: str, layer: nn.Module, parts: Sequence[PlainLayer]) -> nn.Seq
 
 
 def _bare_shapes(module: nn.Module, original: nn.Module) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of parameters that belong to no layer and were cut."""
+    """Return the shapes of parameters and buffers that belong to no layer and were cut."""
     layers = {name for name, one in original.named_modules() if layer_of(one) is not None}
-    own = dict(module.named_parameters())
+    own = _tensors(module)
     return {
         name: tuple(own[name].shape)
-        for name, was in original.named_parameters()
+        for name, was in _tensors(original).items()
         if name.rpartition(".")[0] not in layers and name in own and own[name].shape != was.shape
     }
 
 
 def _shorten(modules: dict[str, nn.Module], name: str, shape: tuple[int, ...]) -> None:
     owner, _, attribute = name.rpartition(".")
-    bare = dict(_known(modules, owner).named_parameters(recurse=False)).get(attribute)
+    bare = _tensors(_known(modules, owner), recurse=False).get(attribute)
     if bare is None or layer_of(modules[owner]) is not None:
         raise InputError(f"the structure is another network's: this one has no bare parameter '{name}'")
     if len(shape) != bare.ndim or any(new > old for new, old in zip(shape, bare.shape, strict=True)):
         was = list(bare.shape)
         raise InputError(f"the structure does not fit: '{name}' of shape {was} can't be cut to {list(shape)}")
     part = bare.detach()[tuple(slice(size) for size in shape)].clone()
-    setattr(modules[owner], attribute, nn.Parameter(part, requires_grad=bare.requires_grad))
+    if isinstance(bare, nn.Parameter):
+        part = nn.Parameter(part, requires_grad=bare.requires_grad)
+    setattr(modules[owner], attribute, part)
+
+
+def _tensors(module: nn.Module, *, recurse: bool = True) -> dict[str, Tensor]:
+    return dict((*module.named_parameters(recurse=recurse), *module.named_buffers(recurse=recurse)))
 
 
 def _shapes(module: nn.Module) -> dict[str, torch.Size]:

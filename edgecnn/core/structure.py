@@ -40,7 +40,7 @@ class Structure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         layers: by module name, the widths of what is narrower than the code makes it.
         factored: by module name, the layers that stand one after the other in place of one.
-        parameters: by name, the new shape of parameters that belong to no layer.
+        parameters: by name, the new shape of parameters and buffers that belong to no layer.
     """
 
     layers: dict[str, Widths] = {}

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 from torch_pruning import DependencyGraph, ops
 from torch_pruning._helpers import _HybridIndex
 
@@ -30,6 +31,8 @@ OPAQUE = {
     ops.OPTYPE.EMBED: "it shares its width with an embedding",
     ops.OPTYPE.OUTPUT: "its channels are an output of the network",
 }
+PRODUCTS = ("BmmBackward", "BaddbmmBackward", "ScaledDotProduct", "DotBackward", "MvBackward")
+"""What autograd calls products of two signals. The graph takes them for sums, channel by channel."""
 
 
 def trace(module: nn.Module, example: tuple[Tensor, ...]) -> tuple[tuple[Group, ...], dict[str, str]]:
@@ -48,8 +51,18 @@ def trace(module: nn.Module, example: tuple[Tensor, ...]) -> tuple[tuple[Group, 
             raise InputError(f"the network does not run on the example: {line_of(error)}") from error
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            graph = DependencyGraph().build_dependency(traced, example, output_transform=_traced, verbose=False)
+            _free_tables(traced)
+            graph = _Graph().build_dependency(traced, example, output_transform=_traced, verbose=False)
     return _Walk(graph, traced).groups()
+
+
+class _Graph(DependencyGraph):  # type: ignore[misc]
+    """The graph, but for its taking every convolution with a block an output for a depthwise one."""
+
+    def get_pruner_of_module(self, module: nn.Module) -> Any:
+        """Return what knows the channels of `module`."""
+        plain = isinstance(module, _ConvNd) and module.in_channels != module.out_channels
+        return self.REGISTERED_PRUNERS[ops.OPTYPE.CONV] if plain else super().get_pruner_of_module(module)
 
 
 class _Walk:
@@ -92,8 +105,10 @@ class _Walk:
 
     def _check(self, point: Point) -> None:
         node, layer = self.nodes[point[0]], self.layers.get(point[0])
-        if not node.outputs:
+        if not node.outputs and point[1] == OUT:
             self.poison[point] = OPAQUE[ops.OPTYPE.OUTPUT]
+        elif node.type == ops.OPTYPE.ELEMENTWISE and any(name in str(node.module) for name in PRODUCTS):
+            self.poison[point] = "it runs into a product of two signals, as in attention"
         elif node.type in OPAQUE:
             self.poison[point] = OPAQUE[node.type]
         elif layer and id(node.module) in self.tied:
@@ -221,6 +236,18 @@ def _first(group: Group) -> int:
 
 def _too_narrow(group: Group) -> str:
     return "it has one channel only" if group.channels == 1 else ""
+
+
+def _free_tables(module: nn.Module) -> None:
+    """Make parameters of the buffers that belong to no layer, so that the graph sees where they go in.
+
+    Detectors freeze the norms of their backbones by keeping their numbers in buffers.
+    """
+    for owner in module.modules():
+        for name, buffer in list(owner.named_buffers(recurse=False)):
+            if layer_of(owner) is None and buffer.is_floating_point() and buffer.ndim:
+                delattr(owner, name)
+                owner.register_parameter(name, nn.Parameter(buffer))
 
 
 def _chunk(node: Any) -> Callable[[int], list[int]] | None:

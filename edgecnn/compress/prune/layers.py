@@ -8,6 +8,8 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 OUT, IN = "out", "in"
+BY_BLOCKS = "cut_by_blocks"
+"""Attribute of a grouped layer that was cut. As blocks go, the finer way may become the other; groups must stay."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Layer:
         outputs: channels it gives.
         through: whether channel i in is channel i out, as in a norm or a depthwise convolution.
         groups: blocks that its channels stand in.
+        whole_blocks: whether a cut takes blocks, rather than the same channels out of every block.
         root: whether it makes channels of its own, so that a cut can begin there.
         reason: why its channels can't be cut, if they can't.
     """
@@ -27,17 +30,13 @@ class Layer:
     outputs: int
     through: bool
     groups: int = 1
+    whole_blocks: bool = False
     root: bool = False
     reason: str = ""
 
-    @property
-    def whole_blocks(self) -> bool:
-        """Whether a cut takes blocks, rather than the same channels out of every block: whichever is finer."""
-        return self.groups >= self.inputs // self.groups
-
     def bound(self, side: str, channel: int) -> list[tuple[str, int]]:
         """Return the sides and channels of this layer that go when `channel` of `side` goes."""
-        if self.groups in (1, self.inputs if self.through else 0):
+        if self.groups == 1 and not self.whole_blocks:
             return []
         of = {OUT: self.outputs // self.groups, IN: self.inputs // self.groups}
         if not self.whole_blocks:
@@ -51,14 +50,14 @@ class Layer:
         """Return whether a cut can leave the layer with these widths."""
         if self.through and inputs != outputs:
             return False
-        if self.groups > 1 and self.whole_blocks:
+        if self.whole_blocks:
             ins, outs = self.inputs // self.groups, self.outputs // self.groups
             return (inputs, outputs) == (groups * ins, groups * outs)
         return groups == self.groups and inputs % groups == 0 and outputs % groups == 0
 
     def blocks_lost(self, outs: int) -> int:
         """Return the blocks that go with `outs` output channels of this layer."""
-        return outs // (self.outputs // self.groups) if self.groups > 1 and self.whole_blocks else 0
+        return outs // (self.outputs // self.groups) if self.whole_blocks else 0
 
 
 def layer_of(module: nn.Module | nn.Parameter, dim: int = 0) -> Layer | None:
@@ -81,16 +80,21 @@ def layer_of(module: nn.Module | nn.Parameter, dim: int = 0) -> Layer | None:
             width = module.num_parameters if module.num_parameters > 1 else 0
         case nn.Parameter():
             width = module.shape[dim]
-    return Layer(width, width, through=True, groups=groups, reason=reason) if width else None
+    whole = _whole_blocks(module, groups, width)
+    return Layer(width, width, through=True, groups=groups, whole_blocks=whole, reason=reason) if width else None
 
 
 def _conv(module: _ConvNd) -> Layer:
     inputs, outputs, groups = module.in_channels, module.out_channels, module.groups
     through = groups == inputs == outputs and groups > 1
-    # torch-pruning takes every convolution with a block an output for a depthwise one.
-    odd = not through and groups == outputs > 1
-    reason = "its blocks read several channels and give one" if odd else _owns_weight(module)
-    return Layer(inputs, outputs, through, groups, root=True, reason=reason)
+    whole = _whole_blocks(module, groups, inputs)
+    return Layer(inputs, outputs, through, groups, whole, root=True, reason=_owns_weight(module))
+
+
+def _whole_blocks(module: nn.Module | nn.Parameter, groups: int, width: int) -> bool:
+    """Return whether a cut takes whole blocks: where that is the finer way, and where it was before."""
+    before: bool | None = vars(module).get(BY_BLOCKS)
+    return groups > 1 and groups >= width // groups if before is None else before
 
 
 def _owns_weight(module: nn.Module) -> str:
@@ -118,17 +122,16 @@ def narrow(module: nn.Module, outs: Tensor | None, ins: Tensor | None) -> None:
         _narrow_outputs(module, layer, outs)
     if ins is not None and not layer.through:
         _narrow_inputs(module, layer, ins)
-    if isinstance(module, (_ConvNd, nn.GroupNorm)) and layer.groups > 1 and layer.whole_blocks and outs is not None:
+    if layer.groups > 1:
+        setattr(module, BY_BLOCKS, layer.whole_blocks)
+    if layer.whole_blocks and outs is not None:
         left = len(outs) // (layer.outputs // layer.groups)
-        if isinstance(module, _ConvNd):
-            module.groups = left
-        else:
-            module.num_groups = left
+        setattr(module, "num_groups" if isinstance(module, nn.GroupNorm) else "groups", left)
 
 
 def _narrow_outputs(module: nn.Module, layer: Layer, kept: Tensor) -> None:
-    axis = 1 if isinstance(module, _ConvNd) and module.transposed and layer.groups == 1 else 0
-    if isinstance(module, _ConvNd) and module.transposed and layer.groups > 1:
+    axis = int(isinstance(module, _ConvNd) and module.transposed)
+    if isinstance(module, _ConvNd) and module.transposed and (layer.groups > 1 or layer.whole_blocks):
         _narrow_transposed_outputs(module, layer, kept)
     else:
         keep_tensor(module, "weight", axis, kept)

@@ -69,13 +69,13 @@ def make_bench(module: nn.Module, example: tuple[Tensor, ...], groups: Sequence[
 
 def silence(module: nn.Module, group: Group, gone: Tensor) -> None:
     """Let `module` see the channels `gone` (bool [channels]) of `group` as zero, where they are made and read."""
-    modules, parameters = dict(module.named_modules()), dict(module.named_parameters())
+    modules, bare = dict(module.named_modules()), dict((*module.named_parameters(), *module.named_buffers()))
     for member in group.members:
         where = member.indices[gone].flatten()
-        if member.layer in parameters:
+        if member.layer not in modules:
             with torch.no_grad():
-                bare = parameters[member.layer]
-                bare.index_fill_(bare_axis(bare), where.to(bare.device), 0)
+                tensor = bare[member.layer]
+                tensor.index_fill_(bare_axis(tensor), where.to(tensor.device), 0)
             continue
         layer = modules[member.layer]
         mute = _Mute(where, channel_axis(layer))

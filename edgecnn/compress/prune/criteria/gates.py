@@ -89,7 +89,7 @@ class _Gate:
         # A view of its own: what is done to the tensor in place later is no part of what this layer reads.
         seen = tensor.clone() if tensor.requires_grad else tensor.detach().clone().requires_grad_()
         values = seen.detach()
-        seen.register_hook(lambda gradient: self._note(values, gradient))
+        seen.register_hook(lambda gradient: self._note(values, gradient))  # type: ignore[no-untyped-call]
         return seen
 
     def _note(self, values: Tensor, gradient: Tensor) -> None:
