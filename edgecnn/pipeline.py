@@ -22,6 +22,7 @@ from edgecnn.core.store import Store, code_digest, stage_key
 STAGES: dict[str, Entry] = {
     "data": Entry("edgecnn.data.stage:DataStage"),
     "train": Entry("edgecnn.train.stage:TrainStage", "train"),
+    "compress": Entry("edgecnn.compress_model.stage:CompressStage", "export"),
     "export": Entry("edgecnn.export.stage:ExportStage", "export"),
     "quantize": Entry("edgecnn.compress.quantize.stage:QuantizeStage", "quantize"),
     "compile": Entry("edgecnn.compile.stage:CompileStage", "export"),

@@ -42,14 +42,16 @@ class FinetuneStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class LowRankStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Large layers become two of low rank each, where that keeps `energy` of what they give and saves time.
+    """Large layers become two of low rank each, where `energy` of what they give can be kept and it saves time.
 
-    Layers of fewer than `min_parameters` weights are left alone, and those that a name pattern in `keep` fits.
+    `ranks` says which layers instead, and of which rank. Ranks are chosen on `batches` training batches, times taken
+    in `target`'s engine (the recipe's first target if empty). `keep` are name patterns of layers left whole.
     """
 
     energy: Share = 0.99
-    min_parameters: Count = 4096
+    ranks: dict[str, Count] = {}
     target: str = ""
+    batches: Count = 8
     keep: tuple[str, ...] = ()
     recover: FinetuneStep | None = None
 

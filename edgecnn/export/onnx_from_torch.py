@@ -18,6 +18,7 @@ from edgecnn.export.passes.fold_batchnorm import FoldBatchNorm
 from edgecnn.export.passes.fold_constants import FoldConstants
 from edgecnn.export.passes.fold_normalisation import FoldNormalisation
 from edgecnn.export.passes.tidy import Tidy
+from edgecnn.models.answers import tensors
 from edgecnn.models.build import Normalise
 
 INPUT = "image"
@@ -56,20 +57,52 @@ def export(
     Raises:
         StageError: torch can't export the module, or it gives another number of outputs than there are names.
     """
-    wrapped = FromFrames(module, frame, normalise).eval()
     example = torch.zeros(1, frame.height, frame.width, 3, dtype=torch.uint8)
+    return _exported(FromFrames(module, frame, normalise), (example,), (INPUT,), outputs, opset)
+
+
+def export_plain(
+    module: nn.Module, example: tuple[Tensor, ...], inputs: tuple[str, ...], outputs: tuple[str, ...], opset: int
+) -> onnx.ModelProto:
+    """Return `module` as a checked ONNX model that takes its inputs as they are, in the shapes of `example`.
+
+    Its outputs are the tensors of the module's answer in their order, whatever they are wrapped in. `module` is put
+    into eval mode.
+
+    Raises:
+        StageError: as `export`.
+    """
+    return _exported(Flat(module), example, inputs, outputs, opset)
+
+
+class Flat(nn.Module):
+    """`module` with its answer as a plain row of tensors."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Run the module."""
+        return tensors(self.module(*inputs))
+
+
+def _exported(
+    wrapped: nn.Module, example: tuple[Tensor, ...], inputs: tuple[str, ...], outputs: tuple[str, ...], opset: int
+) -> onnx.ModelProto:
+    wrapped.eval()
     with torch.no_grad():
-        count = len(wrapped(example))
+        count = len(wrapped(*example))
     if count != len(outputs):
         raise StageError(f"the module gives {count} outputs and {len(outputs)} names: {', '.join(outputs)}")
     with _quiet():
         try:
             program = torch.onnx.export(
                 wrapped,
-                (example,),
+                example,
                 dynamo=True,
                 opset_version=opset,
-                input_names=[INPUT],
+                input_names=list(inputs),
                 output_names=list(outputs),
                 optimize=False,
                 verbose=False,

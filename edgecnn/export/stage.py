@@ -16,8 +16,9 @@ from edgecnn.core.errors import DataError, StageError
 from edgecnn.core.evidence import ExportResult
 from edgecnn.core.npz import npz_bytes
 from edgecnn.core.recipe import Recipe
-from edgecnn.core.registry import TARGETS
+from edgecnn.core.registry import TARGETS, Entry, import_entry
 from edgecnn.core.stage import Job
+from edgecnn.core.structure import Structure
 from edgecnn.core.tensor import FrameSpec
 from edgecnn.data.sample import Sample, read_image
 from edgecnn.data.split import read_split
@@ -26,7 +27,9 @@ from edgecnn.export.onnx_from_torch import export
 from edgecnn.models.build import build_model
 from edgecnn.runtime.preprocess import prepare
 
-RESULT, WEIGHTS = "export.json", "model.safetensors"
+RESULT, WEIGHTS, STRUCTURE = "export.json", "model.safetensors", "structure.json"
+# How a compressed network is built again is the business of what compressed it, a folder beside this one.
+REBUILD = Entry("edgecnn.compress.structure:rebuild", "train")
 GOLDEN_FRAMES = 8
 PACKAGES = ("torch", "onnx", "onnx-ir", "onnxscript")
 
@@ -35,8 +38,14 @@ class ExportStage:
     """Leaves `model-opset<N>.onnx` for each opset, `golden.npz` and `export.json` (`ExportResult`)."""
 
     name = "export"
-    needs: tuple[str, ...] = ("data", "train")
-    code = ("edgecnn.export", "edgecnn.models", "edgecnn.runtime.preprocess", "edgecnn.core.tensor")
+    needs: tuple[str, ...] = ("data", "compress")
+    code = (
+        "edgecnn.export",
+        "edgecnn.models",
+        "edgecnn.compress.structure",
+        "edgecnn.runtime.preprocess",
+        "edgecnn.core.tensor",
+    )
 
     def parameters(self, recipe: Recipe) -> Any:
         """Return task, model, opsets and the number of golden frames."""
@@ -49,10 +58,12 @@ class ExportStage:
         }
 
     def run(self, job: Job) -> None:
-        """Export the best averaged weights and record what the torch module answers on validation frames."""
+        """Export the network that compression left, and record what the torch module answers on validation frames."""
         recipe = job.recipe
-        module = build_model(recipe).eval()
-        safetensors.torch.load_model(module, job.inputs["train"] / WEIGHTS)
+        structure = evidence.read(job.inputs["compress"] / STRUCTURE, Structure)
+        rebuild = import_entry(REBUILD, "a compressed network")
+        module = rebuild(build_model(recipe), structure).eval()
+        safetensors.torch.load_model(module, job.inputs["compress"] / WEIGHTS)
         face: Any = module
         frame, normalise, outputs = recipe.model.frame, face.normalise, face.output_names
         models = {}

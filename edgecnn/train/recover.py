@@ -113,8 +113,13 @@ class Recovery:
 
     def settle(self, module: nn.Module) -> None:
         """Take batch norm statistics of `module` anew on training data, in place."""
+        reestimate(module, self.inputs(module, STATISTICS_BATCHES))
+
+    def inputs(self, module: nn.Module, count: int) -> Iterator[tuple[Tensor, ...]]:
+        """Yield the inputs of `module` of up to `count` training batches."""
         device = next(module.parameters()).device
-        reestimate(module, (inputs for inputs, _ in self._some(module, device, STATISTICS_BATCHES)))
+        for inputs, _ in self._some(module, device, count):
+            yield inputs
 
     def losses(self, module: nn.Module, teacher: nn.Module, count: int) -> Iterator[Callable[[nn.Module], Tensor]]:
         """Yield a function of a module for each of `count` training batches: the scalar loss of that batch.

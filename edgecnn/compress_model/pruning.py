@@ -1,0 +1,145 @@
+"""One network being pruned: what is left of its groups, what a channel is worth, cuts that reach a measured speed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+import torch
+from torch import Tensor, nn
+
+from edgecnn.compress.prune.allocation import allocate, kept_channels
+from edgecnn.compress.prune.cut import cut
+from edgecnn.compress.prune.groups import Groups, find_groups
+from edgecnn.compress.prune.predict import LatencyPrediction
+from edgecnn.compress.prune.verdict import Verdict, can_pruning_help
+from edgecnn.compress_model.context import Context
+from edgecnn.core.compression import PruneStep
+from edgecnn.core.errors import InputError
+from edgecnn.core.measure import Measurement
+from edgecnn.core.registry import resolve
+
+CLOSE_ENOUGH = 0.02
+"""How far below the speed asked for a measured one may lie before more is cut."""
+MOST_TRIES = 4
+
+
+class OutOfReachError(InputError):
+    """No widths that are allowed are fast enough."""
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """A cut, before recovery.
+
+    Attributes:
+        kept: of every group the channels that are left, as indices of the channels the group began with.
+        speedup: how many times as fast as the uncompressed network the cut one was measured to be.
+        predicted: what was predicted for it.
+    """
+
+    kept: dict[str, list[int]]
+    speedup: Measurement
+    predicted: Measurement
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """What stays the same over all rounds of a prune step.
+
+    Attributes:
+        groups: of the module that the step was given.
+        predict: that module's time at widths of `groups`.
+        start: how many times as fast as the uncompressed network that module is.
+        keep: layers that are not pruned.
+    """
+
+    settings: PruneStep
+    context: Context
+    target: str
+    groups: Groups
+    predict: LatencyPrediction
+    start: float
+    keep: tuple[str, ...]
+
+    def verdict(self, goal: float | None) -> Verdict:
+        """Return whether pruning can make the module `goal` times as fast as the original (None: faster at all)."""
+        asked = None if goal is None else goal / self.start
+        return can_pruning_help(self.predict, asked, floor=self.settings.floor)
+
+    def whole(self) -> dict[str, list[int]]:
+        """Return all channels of all groups."""
+        return {group.name: list(range(group.channels)) for group in self.groups.groups}
+
+    def cut_to(self, module: nn.Module, kept: Mapping[str, list[int]], goal: float) -> tuple[nn.Module, Cut]:
+        """Cut `module`, which has the channels `kept`, until it is measured to be `goal` times as fast as the original.
+
+        Where it turns out slower than predicted, more is asked of the prediction.
+
+        Raises:
+            OutOfReachError: no widths are fast enough.
+        """
+        worth = self._worth(module, kept)
+        ask, best = goal, None
+        for _ in range(MOST_TRIES):
+            try:
+                widths = self._widths(worth, ask)
+            except InputError as error:
+                if best is not None:
+                    return best
+                raise OutOfReachError(f"prune: {goal:.2f}x is out of reach: {error}") from error
+            best = self._cut(module, kept, worth, widths)
+            measured = best[1].speedup.value
+            if measured >= goal * (1 - CLOSE_ENOUGH):
+                break
+            ask *= goal / measured
+        assert best is not None  # noqa: S101 - set in the first turn
+        return best
+
+    def cut_to_the_fastest(self, module: nn.Module, kept: Mapping[str, list[int]]) -> tuple[nn.Module, Cut]:
+        """Cut `module`, which has the channels `kept`, to the fastest widths that are allowed."""
+        return self._cut(module, kept, self._worth(module, kept), self.verdict(None).best)
+
+    def _widths(self, worth: Mapping[str, Tensor], speedup: float) -> dict[str, int]:
+        budget = self.predict.milliseconds({}) * self.start / speedup
+        groups, floor = self.groups.groups, self.settings.floor
+        return allocate(groups, worth, self.predict.milliseconds, budget_ms=budget, floor=floor)
+
+    def _worth(self, module: nn.Module, kept: Mapping[str, list[int]]) -> dict[str, Tensor]:
+        """Return the importance of every channel of every group, 0 where it is gone."""
+        subject, example = self.context.subject, self.context.subject.example
+        groups = find_groups(module, example, self.keep)
+        criterion = resolve("criterion", self.settings.criterion)
+        batches = subject.recovery.losses(module, subject.original, self.settings.batches)
+        found: dict[str, Tensor] = criterion(module, groups, example, batches)
+        worth = {}
+        for group in self.groups.groups:
+            worth[group.name] = torch.zeros(group.channels, dtype=torch.float64)
+            if group.name in found:
+                worth[group.name][kept[group.name]] = found[group.name].detach().double().cpu()
+        return worth
+
+    def _cut(
+        self,
+        module: nn.Module,
+        kept: Mapping[str, list[int]],
+        worth: Mapping[str, Tensor],
+        widths: Mapping[str, int],
+    ) -> tuple[nn.Module, Cut]:
+        left: dict[str, list[int]] = {}
+        within: dict[str, Tensor] = {}
+        for name, before in kept.items():
+            # Of channels that are gone none comes back, though the prediction may hold a wider layer for as fast.
+            places = kept_channels(worth[name][before], min(widths[name], len(before)))
+            left[name] = [before[place] for place in places.tolist()]
+            if len(places) < len(before):
+                within[name] = places
+        smaller = cut(module, self.context.subject.example, within)
+        self.context.subject.recovery.settle(smaller)
+        timed = self.context.clock.time(smaller, self.target)
+        return smaller, Cut(left, timed.speedup, self._predicted(left))
+
+    def _predicted(self, left: Mapping[str, list[int]]) -> Measurement:
+        predict = self.predict
+        value = self.start * predict.speedup({name: len(channels) for name, channels in left.items()})
+        spread = None if predict.error is None else 1 + 2 * predict.error
+        bounds = (None, None) if spread is None else (value / spread, value * spread)
+        return Measurement(value, "x", predict.trials + 1, *bounds, how="predicted", on=predict.on)

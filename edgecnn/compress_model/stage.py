@@ -1,0 +1,90 @@
+"""The compress stage: the trained network through the recipe's steps, or as it is where there are none."""
+
+import os
+import platform
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, final
+
+import torch
+
+from edgecnn.compress_model.progress import STRUCTURE, WEIGHTS, save_module
+from edgecnn.compress_model.recipe_subject import recipe_subject
+from edgecnn.compress_model.run import STEPS, compress
+from edgecnn.core import evidence
+from edgecnn.core.compress_evidence import CompressResult
+from edgecnn.core.errors import StageError
+from edgecnn.core.recipe import Recipe
+from edgecnn.core.stage import Job
+from edgecnn.core.structure import Structure
+from edgecnn.core.versions import ENGINE_PACKAGES, installed
+from edgecnn.data.split import LABELS_READ_BY
+
+RESULT = "compress.json"
+MOST_SECONDS = 3.0
+"""Longest single timing: a step has to know a network's speed to a hundredth, not to a thousandth."""
+
+
+@final
+class CompressStage:
+    """Leaves `model.safetensors`, `structure.json` (what differs from what the code builds) and `compress.json`."""
+
+    name = "compress"
+    needs: tuple[str, ...] = ("data", "train")
+    code = (
+        "edgecnn.compress_model",
+        "edgecnn.compress.prune",
+        "edgecnn.compress.low_rank",
+        "edgecnn.compress.sparse_2_4",
+        "edgecnn.compress.structure",
+        "edgecnn.train",
+        "edgecnn.models",
+        "edgecnn.export",
+        "edgecnn.runtime",
+        "edgecnn.metrics",
+        "edgecnn.core",
+        *LABELS_READ_BY,
+    )
+
+    def parameters(self, recipe: Recipe) -> Any:
+        """Return the steps and all they go by; nothing where there are none. Latency is of one machine."""
+        steps = [step for step in recipe.compress if step.name in STEPS]
+        if not steps:
+            return {"steps": []}
+        return {
+            "steps": steps,
+            "task": recipe.task,
+            "model": recipe.model,
+            "train": recipe.train,
+            "seed": recipe.seed,
+            "targets": recipe.targets,
+            "bench": (recipe.bench.threads, min(recipe.bench.seconds, MOST_SECONDS)),
+            "versions": {**installed(ENGINE_PACKAGES), "torch": version("torch")},
+            "machine": (platform.node(), platform.processor(), os.cpu_count()),
+        }
+
+    def run(self, job: Job) -> None:
+        """Compress, or go on after the last step that a killed run finished."""
+        recipe, trained = job.recipe, job.inputs["train"] / WEIGHTS
+        steps = [step for step in recipe.compress if step.name in STEPS]
+        if not steps:
+            shutil.copyfile(trained, job.out / WEIGHTS)
+            evidence.write(job.out / STRUCTURE, Structure())
+            evidence.write(job.out / RESULT, CompressResult())
+            return
+        torch.manual_seed(recipe.seed)
+        subject = recipe_subject(job, trained)
+        seconds = min(recipe.bench.seconds, MOST_SECONDS)
+        module, result = compress(
+            subject, steps, recipe.targets, job.partial / "steps", threads=recipe.bench.threads, seconds=seconds
+        )
+        save_module(job.out, module, subject.original)
+        evidence.write(job.out / RESULT, result)
+
+    def ensures(self, out: Path) -> None:
+        """Raise unless weights, structure and evidence are there."""
+        evidence.read(out / RESULT, CompressResult)
+        evidence.read(out / STRUCTURE, Structure)
+        if not (out / WEIGHTS).is_file():
+            raise StageError(f"compress: {out} holds no weights")

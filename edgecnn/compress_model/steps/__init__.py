@@ -1,0 +1,1 @@
+"""What each step of compression does, one a file."""

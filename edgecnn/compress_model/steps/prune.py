@@ -1,0 +1,167 @@
+"""The prune step: rounds of cutting and recovery until the network is as fast as it shall be, or as good as it must."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import msgspec
+from torch import nn
+
+from edgecnn.compress.prune.groups import find_groups
+from edgecnn.compress_model.context import Context, Outcome, fitting
+from edgecnn.compress_model.measure_network import parameters_of
+from edgecnn.compress_model.predictor import predictor
+from edgecnn.compress_model.progress import remembered
+from edgecnn.compress_model.pruning import CLOSE_ENOUGH, Cut, OutOfReachError, Pruning
+from edgecnn.compress_model.steps import finetune
+from edgecnn.core.compress_evidence import PruneRound
+from edgecnn.core.compression import PruneStep
+from edgecnn.core.errors import GateError
+from edgecnn.core.evidence import Epoch
+
+
+def run(settings: PruneStep, module: nn.Module, context: Context) -> Outcome:
+    """Return `module` with fewer channels.
+
+    Raises:
+        GateError: the goal can't be reached, and the step says `stop`.
+        EngineError: the target's engine refuses the module.
+    """
+    target = settings.target or context.target
+    names = [name for name, _ in module.named_modules() if name]
+    keep = tuple(fitting(settings.keep, names, "prune.keep"))
+    groups = find_groups(module, context.subject.example, keep)
+    refused = dict(groups.refused)
+    if not groups.groups:
+        return _useless(settings, module, "pruning can't help: no group of channels can be cut", refused, context)
+    timed = context.clock.time(module, target)
+    start = timed.speedup.value
+    goal = settings.speedup or (timed.original.value / settings.latency_ms if settings.latency_ms else None)
+    if goal is not None and start >= goal:
+        text = f"nothing to prune: {start:.2f}x is reached already, {goal:.2f}x was asked for"
+        return Outcome(module, verdict=text, refused=refused)
+    predict = predictor(module, groups, context, target, settings.floor)
+    pruning = Pruning(settings, context, target, groups, predict, start, keep)
+    verdict = pruning.verdict(goal)
+    context.say(verdict.text)
+    if not verdict.helps and settings.unhelpful != "try":
+        return _useless(settings, module, verdict.text, refused, context)
+    last = _pruned(pruning, module, goal)
+    widths = {group.name: (group.channels, len(last.kept[group.name])) for group in groups.groups}
+    return Outcome(last.module, verdict.text, widths, refused, last.rounds, last.curve, last.notes)
+
+
+def _useless(
+    settings: PruneStep, module: nn.Module, verdict: str, refused: dict[str, str], context: Context
+) -> Outcome:
+    """Return the module as it came, or stop the run."""
+    if settings.unhelpful == "stop":
+        raise GateError(f"{verdict}; leave the step out, or set its `unhelpful` to skip or try")
+    context.say("prune: skipped")
+    return Outcome(module, verdict=verdict, refused=refused, notes=("skipped, as pruning can't help",))
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """How far pruning has come: the last round that holds, and what was tried."""
+
+    module: nn.Module
+    kept: dict[str, list[int]]
+    rounds: tuple[PruneRound, ...] = ()
+    curve: tuple[Epoch, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def noted(self, *notes: str) -> "_State":
+        return replace(self, notes=(*self.notes, *notes))
+
+
+class _Done(msgspec.Struct, frozen=True):
+    """What is to be known of a finished round beside its module."""
+
+    kept: dict[str, list[int]]
+    round: PruneRound
+    curve: tuple[Epoch, ...]
+    notes: tuple[str, ...]
+
+
+def _pruned(pruning: Pruning, module: nn.Module, goal: float | None) -> _State:
+    """Return the module after the last round that holds."""
+    state = _State(module, pruning.whole())
+    for number, ask in enumerate(_goals(pruning, goal)):
+        try:
+            after, done = _round(pruning, state, ask, number)
+        except OutOfReachError as error:
+            if goal is not None and pruning.settings.unhelpful == "stop":
+                raise GateError(f"{error}; or set its `unhelpful` to skip or try") from error
+            return state.noted(str(error))
+        pruning.context.say(_told(number, pruning, done.round))
+        rounds = (*state.rounds, done.round)
+        if not done.round.kept:
+            note = f"round {number + 1} was undone: it broke the floor of {pruning.settings.max_drop:g} points"
+            return replace(state, rounds=rounds).noted(note)
+        state = replace(state, module=after, kept=done.kept, rounds=rounds, curve=done.curve).noted(*done.notes)
+        if done.round.speedup.value < ask * (1 - CLOSE_ENOUGH):
+            return state.noted(f"{ask:.2f}x was asked for, and {done.round.speedup.value:.2f}x is what could be cut to")
+    return state
+
+
+def _goals(pruning: Pruning, goal: float | None) -> Iterator[float]:
+    """Yield the speedup to reach in each round, against the uncompressed network."""
+    settings, start = pruning.settings, pruning.start
+    if goal is None:
+        yield from (start * settings.stride**power for power in itertools.count(1))
+        return
+    shares = settings.shares or tuple((number + 1) / settings.steps for number in range(settings.steps))
+    yield from (start * (goal / start) ** share for share in shares)
+
+
+def _round(pruning: Pruning, state: _State, ask: float, number: int) -> tuple[nn.Module, _Done]:
+    """Cut and recover, or read what a killed run had done of that."""
+    original, folder = pruning.context.subject.original, pruning.context.folder
+
+    def cut() -> tuple[nn.Module, Cut]:
+        try:
+            return pruning.cut_to(state.module, state.kept, ask)
+        except OutOfReachError:
+            if pruning.settings.unhelpful != "try":
+                raise
+            return pruning.cut_to_the_fastest(state.module, state.kept)
+
+    def recover() -> tuple[nn.Module, _Done]:
+        smaller, made = remembered(folder / f"cut{number}", original, Cut, cut)
+        return _recovered(pruning, smaller, made, ask, number)
+
+    return remembered(folder / f"round{number}", original, _Done, recover)
+
+
+def _recovered(pruning: Pruning, smaller: nn.Module, made: Cut, ask: float, number: int) -> tuple[nn.Module, _Done]:
+    settings, context = pruning.settings, pruning.context
+    judge = context.subject.judge
+    scores = judge.scores(smaller)
+    figure = judge.figure(scores)
+    module, after, curve, notes = smaller, figure, (), ()
+    if settings.recover is not None:
+        found = finetune.recovered(smaller, settings.recover, context, f"recover{number}")
+        module, curve, notes = found.module, found.curve, finetune.notes(found)
+        scores = judge.scores(module)
+        after = judge.figure(scores)
+    lost = judge.drop(context.scores, scores).value
+    record = PruneRound(
+        goal=ask,
+        predicted=made.predicted,
+        speedup=made.speedup,
+        cut=figure,
+        figure=after,
+        parameters=parameters_of(module),
+        kept=settings.max_drop is None or lost <= settings.max_drop,
+    )
+    return module, _Done(made.kept, record, curve, notes)
+
+
+def _told(number: int, pruning: Pruning, done: PruneRound) -> str:
+    name = pruning.context.subject.judge.name
+    return (
+        f"prune, round {number + 1}: {done.speedup.value:.2f}x ({done.predicted.value:.2f}x predicted), {name} "
+        f"{done.cut.value:.3f} after the cut, {done.figure.value:.3f} after recovery, {done.parameters:,} parameters"
+        + ("" if done.kept else "; undone")
+    )
