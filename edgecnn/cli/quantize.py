@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from edgecnn.core.bundle import Artefact
 
 _RECIPE_ONLY = ("overrides",)
-_ONNX_ONLY = ("targets", "calib", "out", "replay", "replay_from", "plain", "outputs")
+_LABELS_ONLY = ("task", "form", "max_drop", "decode")
+_ONNX_ONLY = ("targets", "calib", "out", "replay", "replay_from", "plain", "outputs", "labels", *_LABELS_ONLY)
 SUFFIX = ".onnx"
+AGREEMENT = "agreement"
 TRACE = "EDGECNN_TRACE"
 
 
@@ -48,6 +50,11 @@ TRACE = "EDGECNN_TRACE"
     show_default=True,
     help="Percent in which INT8 has to decide what FP32 decides, on frames held back.",
 )
+@click.option("--labels", type=click.Path(path_type=Path), metavar="DATASET", help="Judge by labelled frames instead.")
+@click.option("--task", metavar="NAME", help="With --labels: what the model is for.")
+@click.option("--format", "form", metavar="NAME", help="With --labels: the data set's format.  [default: tusimple]")
+@click.option("--max-drop", type=click.FloatRange(0), help="With --labels: points INT8 may lose.  [default: 0.3]")
+@click.option("--decode", multiple=True, metavar="KEY=VALUE", help="With --labels: of the task's codec. Repeatable.")
 @click.option(
     "--ranges",
     type=click.Choice(["auto", "minmax", "percentile", "mse", "entropy"]),
@@ -80,8 +87,9 @@ def command(*, model: str, check: bool, as_json: bool, **given: Any) -> None:
     """Quantize a finished MODEL.onnx for the --target and prove it against FP32, or run a RECIPE up to INT8.
 
     The bundle holds each engine's FP32 and INT8, how far they agree on frames held back, and how long each takes.
-    What misses --min-agreement is left out, and a line says so. Pictures (--calib) become uint8 frames, with --scale,
-    --mean, --std and --color baked into the network; arrays of an .npz file are fed as they are.
+    What misses --min-agreement is left out, and a line says so; where --labels are there, --max-drop of the --task's
+    own figure decides. Pictures (--calib) become uint8 frames, with --scale, --mean, --std and --color baked into the
+    network; arrays of an .npz file are fed as they are.
 
     Exit code 0: the bundle is there and keeps the floor. 1: a gate failed. 2: bad input.
     """
@@ -117,6 +125,7 @@ def _quantize(model: Path, given: dict[str, Any], *, as_json: bool) -> None:
         normalisation=_normalisation(given),
         shapes=dict(_shape(text) for text in given["shapes"]),
         outputs=tuple(filter(None, (given["outputs"] or "").split(","))),
+        labels=_labels(given),
         replace=given["force"],
     )
     with _one_line(model):
@@ -169,6 +178,33 @@ def _normalisation(given: dict[str, Any]) -> Any:
     return Normalisation(255.0 if scale is None else scale, mean, std, given["color"] or "rgb")
 
 
+def _labels(given: dict[str, Any]) -> Any:
+    """Return what decides by labels; None where there are none."""
+    from edgecnn.core.registry import Entry, import_entry
+
+    if given["labels"] is None:
+        told = {name: given[name] if given[name] != 0 else True for name in _LABELS_ONLY}
+        _refuse(told, _LABELS_ONLY, "goes with --labels DATASET")
+        return None
+    if given["task"] is None:
+        raise InputError("--labels needs --task NAME: what the model is for")
+    labels = import_entry(Entry("edgecnn.quantize_onnx.options:Labels", "quantize"), "--labels")
+    asked = {name: given[name] for name in ("form", "max_drop") if given[name] is not None}
+    return labels(task=given["task"], root=given["labels"], decode=dict(map(_parameter, given["decode"])), **asked)
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise InputError(f"--decode {text}: write KEY=VALUE")
+    for number in (int, float):
+        try:
+            return key, number(value)
+        except ValueError:
+            continue
+    return key, value
+
+
 def _numbers(name: str, text: str | None, default: str) -> tuple[float, ...]:
     import math
 
@@ -190,10 +226,10 @@ def _shape(text: str) -> tuple[str, tuple[int, ...]]:
 
 
 def _refuse(given: dict[str, Any], names: tuple[str, ...], why: str) -> None:
-    flags = {"targets": "--target", "overrides": "--set", "replay_from": "--replay-from"}
+    flags = {"targets": "--target", "overrides": "--set", "form": "--format"}
     for name in names:
         if given[name]:
-            raise InputError(f"{flags.get(name, f'--{name}')} {why}")
+            raise InputError(f"{flags.get(name, '--' + name.replace('_', '-'))} {why}")
 
 
 def _check_modes(given: dict[str, Any]) -> None:
@@ -237,13 +273,15 @@ def _check(model: Path, given: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _line(artefact: "Artefact", outcome: Any) -> str:
-    agreement = artefact.accuracy["agreement"]
+    agreement = artefact.accuracy[AGREEMENT]
     latency = artefact.latency.get("engine_only.p50_ms")
     timed = f"{latency.value:.2f} ms" if latency else "not timed here"
     gain = _gain(artefact, outcome)
     faster = f", {gain.value:.2f}x FP32" if gain is not None else ""
     how = "" if agreement.how == "measured" else f", {agreement.how}"
-    return f"{artefact.name:<24} {timed}{faster}; agreement {agreement.value:.2f} %{how}"
+    lost = artefact.accuracy.get("drop") if outcome.verified.figure != AGREEMENT else None
+    drop = f"; loses {lost.text(2)} of {outcome.verified.figure}" if lost is not None else ""
+    return f"{artefact.name:<24} {timed}{faster}; agreement {agreement.value:.2f} %{drop}{how}"
 
 
 def _show_drift(outcome: Any) -> None:
@@ -281,7 +319,8 @@ def _summary(outcome: Any) -> dict[str, Any]:
                 "name": artefact.name,
                 "engine": artefact.engine,
                 "precision": artefact.precision,
-                "agreement": msgspec.to_builtins(artefact.accuracy["agreement"]),
+                "agreement": msgspec.to_builtins(artefact.accuracy[AGREEMENT]),
+                "drop": msgspec.to_builtins(artefact.accuracy.get("drop")),
                 "latency_ms": msgspec.to_builtins(artefact.latency.get("engine_only.p50_ms")),
                 "speedup": msgspec.to_builtins(_gain(artefact, outcome)),
                 "notes": list(artefact.notes),

@@ -1,14 +1,34 @@
 """What the user of `edgecnn quantize MODEL.onnx` asks for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from edgecnn.compress.quantize.quantize import Ranges
 from edgecnn.compress.quantize.replay import Decisions
 from edgecnn.data.picture_input import Normalisation
 
 Asked: TypeAlias = Literal["int8", "mixed", "fp16"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """Labelled frames to judge on.
+
+    Attributes:
+        task: what the network is for, by the registry's name.
+        root: the data set's folder.
+        form: the data set's format.
+        max_drop: points of the task's figure that a compressed artefact may lose against FP32.
+        decode: parameters of the task's codec.
+    """
+
+    task: str
+    root: Path
+    form: str = "tusimple"
+    max_drop: float = 0.3
+    decode: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +45,8 @@ class Options:
         keep_input: the model keeps its own float input instead of taking uint8 frames.
         shapes: fixed shapes for inputs that have none, by name.
         outputs: tensors that the network is cut at; none to take it whole, as far as its results have fixed shapes.
-        min_agreement: percent in which a compressed artefact has to agree with FP32.
+        min_agreement: percent in which a compressed artefact has to agree with FP32; moot with `labels`.
+        labels: labelled frames that decide instead.
         ranges: how activation ranges are chosen.
         keep_float: name patterns of nodes that stay in float.
         frames: most frames that are read.
@@ -48,6 +69,7 @@ class Options:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
     min_agreement: float = 98.0
+    labels: Labels | None = None
     ranges: Ranges = "auto"
     keep_float: tuple[str, ...] = ()
     frames: int = 300

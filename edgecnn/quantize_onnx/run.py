@@ -36,6 +36,7 @@ from edgecnn.report.facts import gather
 from edgecnn.report.source import default_out
 from edgecnn.seal.stage import proven
 from edgecnn.verify.agreement import RUNS, Floor, verify_agreement
+from edgecnn.verify.labelled import verify_labelled
 
 TASK = "tensors"
 PACKAGES = ("numpy", "onnx", "onnx-ir", "onnxruntime")
@@ -187,14 +188,18 @@ def _draft(source: Source, made: Made, work: Path) -> Path:
         files[TAIL] = source.tail.SerializeToString(deterministic=True)
     manifest = Manifest(
         name=source.options.model.stem,
-        task=TASK,
+        task=TASK if source.labelled is None else source.labelled.asked.task,
         frame=source.frame,
-        decode=DecodeSpec(TASK, {"outputs": [msgspec.to_builtins(spec) for spec in source.outputs]}),
+        decode=_tensors(source) if source.labelled is None else source.labelled.decode,
         artefacts=tuple(artefacts),
         files={},
         provenance=_provenance(source, made, versions),
     )
     return write_bundle(work / "draft", manifest, files)
+
+
+def _tensors(source: Source) -> DecodeSpec:
+    return DecodeSpec(TASK, {"outputs": [msgspec.to_builtins(spec) for spec in source.outputs]})
 
 
 def _compile(source: Source, made: Made, variant: Variant, work: Path) -> None:
@@ -216,6 +221,10 @@ def _verified(source: Source, made: Made, draft: Path, work: Path) -> VerifyResu
     found = verify_agreement(
         draft.resolve(), source.held, source.judge, Floor(options.min_agreement), options.threads, simulated
     )
+    if (labelled := source.labelled) is not None:
+        found = verify_labelled(
+            found, draft.resolve(), labelled.verdict, labelled.asked.max_drop, options.threads, simulated
+        )
     evidence.write(work / "verify" / "verify.json", found)
     return found
 

@@ -20,6 +20,7 @@ from edgecnn.export.bake_frames import bake_frames
 from edgecnn.export.prepare import prepare
 from edgecnn.metrics.agreement import AgreementJudge
 from edgecnn.quantize_onnx.front import open_front
+from edgecnn.quantize_onnx.labelled import Labelled, open_labelled
 from edgecnn.quantize_onnx.options import Options
 from edgecnn.quantize_onnx.sameness import told_alike
 from edgecnn.runtime.preprocess import prepare as stretched
@@ -47,6 +48,7 @@ class Source:
         opset: that of the prepared model.
         shapes: fixed shapes of the original's inputs that have none.
         tail: what follows where the network was cut, in float; None where it was not.
+        labelled: labelled frames, where the user gave some.
         notes: what the user must know of model and frames, a line each.
     """
 
@@ -66,6 +68,7 @@ class Source:
     opset: int
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     tail: Any = None
+    labelled: Labelled | None = None
     notes: tuple[str, ...] = ()
     _models: dict[int, Any] = field(default_factory=dict)
 
@@ -107,7 +110,12 @@ def open_source_model(options: Options, work: Path) -> Source:
     every = range(len(held))
     verdict, search = (every[0::2], every[1::2]) if apart else (every, every)
     size = (picture.height, picture.width) if picture is not None else None
-    takes_frames = picture is not None and (baked is not None or _is_frame(picture))
+    frame = (
+        picture.frame_spec(options.normalisation.color)
+        if picture is not None and _takes_frames(picture, baked)
+        else None
+    )
+    labelled = open_labelled(options.labels, frame, next(iter(fit[0])), outputs) if options.labels is not None else None
     return Source(
         options=options,
         original=opened.original,
@@ -118,14 +126,15 @@ def open_source_model(options: Options, work: Path) -> Source:
         judge=AgreementJudge(answers.take(verdict), size),
         search_judge=AgreementJudge(answers.take(search), size),
         golden=_golden(held.take(verdict), answers.take(verdict)),
-        frame=picture.frame_spec(options.normalisation.color) if picture is not None and takes_frames else None,
+        frame=frame,
         baked=baked,
         outputs=outputs,
         changes=prepared.changes,
         opset=opset_of(prepared.model),
         shapes=opened.shapes,
         tail=opened.tail,
-        notes=(*opened.notes, *prepared.remarks, *alike),
+        labelled=labelled,
+        notes=(*opened.notes, *prepared.remarks, *alike, *(labelled.notes if labelled is not None else ())),
     )
 
 
@@ -152,6 +161,10 @@ def _as_taken(spool: Spool, options: Options, picture: PictureInput) -> Spool:
 def _is_frame(picture: PictureInput) -> bool:
     """Whether the model takes uint8 frames already."""
     return picture.dtype == "uint8" and not picture.channels_first and picture.channels == 3
+
+
+def _takes_frames(picture: PictureInput, baked: PictureInput | None) -> bool:
+    return baked is not None or _is_frame(picture)
 
 
 def _bakes(options: Options, picture: PictureInput) -> bool:

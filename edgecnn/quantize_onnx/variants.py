@@ -30,7 +30,7 @@ DEVICES = {"openvino_gpu": {"device": "GPU"}, "openvino_npu": {"device": "NPU"}}
 """Options that an engine needs to run on the unit a scheme is for."""
 AS_IT_CAME = "as it came"
 AIM_ABOVE = 0.25
-"""How much of what is left above the floor a search keeps in hand for frames that it does not see."""
+"""How much of what is left above the floor a search keeps in hand, having tried many mixes on a few frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +161,13 @@ def _replayed(
 def _searched(source: Source, place: Destination, scheme: Any, notes: list[str]) -> Quantized | None:
     """Quantize what pays and keeps the floor."""
     options, model = source.options, _model_for(source, scheme)
-    bench = Bench(place.engine if place.target else None, options.threads, source.tried, source.search_judge)
-    _, taken_s = timed_score(bench, model)
+    engine, labelled = place.engine if place.target else None, source.labelled
+    if labelled is None:
+        bench = Bench(engine, options.threads, source.tried, source.search_judge)
+    else:
+        bench = Bench(engine, options.threads, labelled.tried, labelled.judge)
+    score, taken_s = timed_score(bench, model)
+    floor = _aim(source) if labelled is None else score - labelled.asked.max_drop
     shares = share_out(60 * options.minutes, taken_s, raced=bench.engine is not None)
     found = search(
         {AS_IT_CAME: model, **(rewritten(model) if place.target else {})},
@@ -170,16 +175,20 @@ def _searched(source: Source, place: Destination, scheme: Any, notes: list[str])
         source.fit,
         replace(_settings(options), seconds=shares.correction_s),
         bench,
-        Goal(_aim(source), shares.search_s),
+        Goal(floor, shares.search_s),
     )
     notes += [f"{place.name}: {note}" for note in found.notes]
     return quantized_found(found)
 
 
 def _aim(source: Source) -> float:
-    """Return the agreement to search for: a little above the floor where other frames will have the last word."""
+    """Return the agreement to search for: a little above the floor.
+
+    Frames that a search does not see have the last word, or, where there are too few to hold any back, what it finds
+    is flattered by those it does.
+    """
     floor = source.options.min_agreement
-    return floor + AIM_ABOVE * (100 - floor) if source.apart else floor
+    return floor + AIM_ABOVE * (100 - floor)
 
 
 def _settings(options: Options) -> Settings:

@@ -67,7 +67,7 @@ def verify_agreement(
         for artefact in artefacts:
             emulated = artefact.name in simulated
             try:
-                with closing(_model(opened, artefact, threads, emulated=emulated)) as model:
+                with closing(artefact_model(opened, artefact, threads, emulated=emulated)) as model:
                     records = judge.records(_outputs(model, feeds, shown))
                     close = parity(model, TOLERANCE)
             except EngineError as error:
@@ -117,8 +117,8 @@ def _outputs(model: Model, feeds: Frames, shown: Bar) -> Iterator[dict[str, NDAr
         shown.advance()
 
 
-def _model(bundle: Bundle, artefact: Artefact, threads: int, *, emulated: bool) -> Model:
-    """Load `artefact` into its engine, or into ONNX Runtime in that one's place."""
+def artefact_model(bundle: Bundle, artefact: Artefact, threads: int, *, emulated: bool) -> Model:
+    """Return `artefact` loaded into its engine, or into ONNX Runtime in that one's place; the caller closes it."""
     open_engine = resolve("engine", STAND_IN if emulated else artefact.engine)
     codec = resolve("codec", bundle.manifest.decode.codec)(bundle.manifest.decode.params)
     options = {**({"integer_kernels": False} if emulated else artefact.options), "threads": threads}

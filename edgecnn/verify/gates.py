@@ -14,7 +14,7 @@ def gates(verdicts: Sequence[Verdict], reference: str, figure: str, settings: Ve
         if verdict.artefact == reference:
             found.append(_least(verdict, figure, settings.min_figure))
         elif verdict.drop is not None:
-            found.append(_drop(verdict, figure, settings.max_drop))
+            found.append(drop_gate(verdict, figure, settings.max_drop))
     return tuple(found)
 
 
@@ -35,7 +35,8 @@ def _least(verdict: Verdict, figure: str, limit: float) -> Gate:
     return Gate(verdict.artefact, "min_figure", limit, value, passed, text)
 
 
-def _drop(verdict: Verdict, figure: str, limit: float) -> Gate:
+def drop_gate(verdict: Verdict, figure: str, limit: float) -> Gate:
+    """Return the gate that an artefact, not the reference, loses at most `limit` points of `figure`."""
     assert verdict.drop is not None  # noqa: S101 - the caller's case
     value = verdict.drop.value
     passed = value <= limit

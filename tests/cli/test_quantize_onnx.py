@@ -218,14 +218,14 @@ def test_what_the_engine_refuses_is_left_out_unless_it_is_fp32(place, capsys, mo
 
 
 def test_what_its_engine_fails_to_run_is_left_out_and_the_others_go_on(place, capsys, monkeypatch):
-    opened = agreement._model
+    opened = agreement.artefact_model
 
     def failing(bundle, artefact, threads, *, emulated):
         if artefact.name in broken:
             raise EngineError(f"{artefact.engine}: no memory")
         return opened(bundle, artefact, threads, emulated=emulated)
 
-    monkeypatch.setattr(agreement, "_model", failing)
+    monkeypatch.setattr(agreement, "artefact_model", failing)
     broken = {"openvino-fp32", "onnxruntime-int8"}
     out = place / "out" / "broken"
     both = ("--target", "openvino", "--target", "onnxruntime", "--min-agreement", "50")

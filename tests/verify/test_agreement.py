@@ -61,14 +61,14 @@ def test_a_gate_says_which_output_missed_by_how_much(bundle):
 
 @pytest.mark.parametrize("broken", NAMES[:2])
 def test_an_engine_that_fails_is_a_gate_and_the_others_go_on(bundle, monkeypatch, broken):
-    opened = agreement._model
+    opened = agreement.artefact_model
 
     def failing(bundle, artefact, threads, *, emulated):
         if artefact.name == broken:
             raise EngineError("out of registers")
         return opened(bundle, artefact, threads, emulated=emulated)
 
-    monkeypatch.setattr(agreement, "_model", failing)
+    monkeypatch.setattr(agreement, "artefact_model", failing)
     path, feeds, answers = bundle
     found = verify_agreement(path, feeds, AgreementJudge(answers), Floor(98.0), 1, {NAMES[2]})
     assert [verdict.artefact for verdict in found.verdicts] == [name for name in NAMES if name != broken]

@@ -1,10 +1,9 @@
 """A judge with labels: the task's own figure of what a candidate's outputs say, on training frames kept for it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, final
 
 from edgecnn.compress.quantize.candidate import Outputs
-from edgecnn.core.recipe import Recipe
 from edgecnn.core.registry import TASKS, resolve
 from edgecnn.data.sample import Sample
 
@@ -13,10 +12,10 @@ from edgecnn.data.sample import Sample
 class LabelJudge:
     """Gives the task's figure in points (hundredths), turned so that more is better."""
 
-    def __init__(self, recipe: Recipe, samples: Sequence[Sample]) -> None:
-        """Judge on `samples`; outputs come in their order."""
-        task = TASKS[recipe.task]
-        self._codec = resolve("codec", task.codec)(recipe.model.decode)
+    def __init__(self, task_name: str, decode: Mapping[str, Any], samples: Sequence[Sample]) -> None:
+        """Judge on `samples`; outputs come in their order, and `decode` holds the parameters of the task's codec."""
+        task = TASKS[task_name]
+        self._codec = resolve("codec", task.codec)(decode)
         self._metric = resolve("metric", task.metric)()
         self._figure, self._samples = task.figure, samples
         self._sign = 1.0 if self._metric.higher_is_better[task.figure] else -1.0
