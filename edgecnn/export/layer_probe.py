@@ -45,6 +45,14 @@ def layer_probe(shape: LayerShape, copies: int, opset: int) -> onnx.ModelProto:
     return graph.model(opset)
 
 
+def null_probe(opset: int) -> onnx.ModelProto:
+    """Return a network that does next to nothing, one Relu of one number, to time what a call of the engine takes."""
+    shape = LayerShape(op="linear", in_channels=1, out_channels=1)
+    graph = _Graph(shape, np.random.default_rng(0))
+    graph.kept.append(graph.add("Relu", [INPUT], "idle"))
+    return graph.finish(opset, (1, 1), 1, (1, 1))
+
+
 class _Graph:
     """Nodes and weights of a probe in the making; `kept` are the values to be carried out."""
 

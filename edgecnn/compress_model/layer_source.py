@@ -1,0 +1,38 @@
+"""Where layer times come from: a table measured here, one that was measured on a device, or a device's data sheet."""
+
+from pathlib import Path
+
+from edgecnn.bench.roofline import roofline
+from edgecnn.compress_model.layer_table import LayerTable
+from edgecnn.compress_model.stopwatch import Stopwatch
+from edgecnn.core.bundle import Precision
+from edgecnn.core.device import load_device
+from edgecnn.core.errors import InputError
+from edgecnn.core.layer_times import LayerTimes, RecordedTimes, read_times
+
+
+def here(stopwatch: Stopwatch, folder: Path | None = None, seconds: float = 120.0) -> LayerTimes:
+    """Return the times of layers on this machine, which are measured when they are asked for, for `seconds` at most."""
+    return LayerTable(stopwatch, folder, seconds)
+
+
+def elsewhere(source: str, precision: Precision) -> LayerTimes:
+    """Return the times of layers on a device that is not here.
+
+    `source` is a JSON file of layer times that was measured there, or `device/engine`, `device/engine/mode` for a
+    prediction from the device's peak rate and bandwidth, for instance `jetson-orin-nx-16gb/tensorrt/25W`.
+
+    Raises:
+        InputError: there is no such file, device, engine or mode, the file holds another precision, or the device's
+            rates are not known.
+    """
+    if source.endswith(".json"):
+        file = read_times(Path(source))
+        if file.place.precision != precision:
+            raise InputError(f"{source}: its layer times are of {file.place.precision}, and {precision} is asked for")
+        return RecordedTimes(file)
+    name, _, rest = source.partition("/")
+    engine, _, mode = rest.partition("/")
+    if not engine:
+        raise InputError(f"'{source}': give a JSON file of layer times, or device/engine such as {name}/tensorrt")
+    return roofline(load_device(name), engine, precision, mode)

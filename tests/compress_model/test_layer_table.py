@@ -1,0 +1,101 @@
+"""Layer tables: measured once, kept on disk, shared by processes, and as large as the time for them allows."""
+
+import msgspec
+import pytest
+
+from edgecnn.compress_model.layer_source import elsewhere, here
+from edgecnn.compress_model.layer_table import LayerTable, cache_folder
+from edgecnn.compress_model.stopwatch import Stopwatch
+from edgecnn.core.errors import InputError
+from edgecnn.core.layer_times import Place, TimesFile, read_times
+from edgecnn.core.layers import LayerShape
+
+
+def conv(channels: int, size: int = 24) -> LayerShape:
+    sizes = {"kernel": (3, 3), "in_size": (size, size), "out_size": (size, size)}
+    return LayerShape(op="conv", in_channels=channels, out_channels=channels, **sizes)
+
+
+SHAPES = [conv(8), conv(64), LayerShape(op="linear", in_channels=256, out_channels=512)]
+
+
+@pytest.mark.parametrize("target", ["onnxruntime", "openvino"])
+def test_times_are_measured_once_and_kept(tmp_path, target):
+    stopwatch = Stopwatch(target, 1)
+    table = LayerTable(stopwatch, tmp_path)
+    assert [table.time_ms(shape) for shape in SHAPES] == [None] * 3
+    table.prepare(SHAPES)
+    taken = [table.time_ms(shape) for shape in SHAPES]
+    assert all(one is not None and one > 0 for one in taken)
+    # 64 times the multiply-adds: whatever else the machine does, that can be told.
+    assert taken[1] > 3 * taken[0]
+    again = LayerTable(stopwatch, tmp_path)
+    again.prepare(SHAPES)
+    assert [again.time_ms(shape) for shape in SHAPES] == taken
+    assert read_times(table.file).place == stopwatch.place
+
+
+def test_int8_is_timed_apart(tmp_path):
+    table = LayerTable(Stopwatch("openvino", 1, "int8"), tmp_path)
+    table.prepare([conv(16)])
+    assert len(table) == 1
+    assert table.file != LayerTable(Stopwatch("openvino", 1), tmp_path).file
+
+
+def test_a_table_without_time_measures_nothing(tmp_path):
+    table = LayerTable(Stopwatch("onnxruntime", 1), tmp_path, seconds=0)
+    table.prepare(SHAPES)
+    assert len(table) == 0
+    assert not table.file.exists()
+
+
+def test_a_table_that_runs_out_of_time_has_the_first_shapes(tmp_path):
+    table = LayerTable(Stopwatch("onnxruntime", 1), tmp_path, seconds=1e-6)
+    shapes = [conv(channels, 4) for channels in range(1, 40)]
+    table.prepare(shapes)
+    assert 0 < len(table) < len(shapes)
+    assert table.time_ms(shapes[0]) is not None
+
+
+def test_what_two_tables_measure_ends_in_one_file(tmp_path):
+    one, other = (LayerTable(Stopwatch("onnxruntime", 1), tmp_path) for _ in range(2))
+    one.prepare(SHAPES[:1])
+    other.prepare(SHAPES[1:])
+    assert {record.shape for record in read_times(one.file).records} == set(SHAPES)
+
+
+def test_a_damaged_table_is_refused(tmp_path):
+    table = LayerTable(Stopwatch("onnxruntime", 1), tmp_path)
+    table.file.write_text("{")
+    with pytest.raises(InputError, match="no layer times"):
+        LayerTable(Stopwatch("onnxruntime", 1), tmp_path)
+
+
+def test_the_cache_is_the_user_s_own(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "edgecnn" / "layers"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert cache_folder().parts[-3:] == (".cache", "edgecnn", "layers")
+
+
+def test_times_of_this_machine_and_of_others(tmp_path):
+    assert here(Stopwatch("onnxruntime", 1), tmp_path).how == "measured"
+    path = tmp_path / "board.json"
+    path.write_bytes(msgspec.json.encode(TimesFile(Place("tensorrt", "10.3", "a board", 1, "int8"), ())))
+    assert elsewhere(str(path), "int8").on == "tensorrt 10.3, int8, 1 thread, a board"
+    assert elsewhere("jetson-orin-nx-16gb/tensorrt", "int8").how == "predicted"
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("none.json", "no layer times can be read"),
+        ("jetson-orin-nx-16gb", "device/engine such as jetson-orin-nx-16gb/tensorrt"),
+        ("jetson-orin-nx-16gb/ncnn", "does not run ncnn"),
+        ("jetson-orin-nx-16gb/tensorrt/9000W", "no power mode"),
+        ("jetson-orin/tensorrt", "jetson-orin"),
+    ],
+)
+def test_a_source_that_is_none_is_refused(source, says):
+    with pytest.raises(InputError, match=says):
+        elsewhere(source, "int8")
