@@ -1,6 +1,7 @@
 """Plain convolutions and linear layers, described and built anew."""
 
 import math
+from collections.abc import Callable
 
 from torch import nn
 
@@ -51,17 +52,12 @@ def build_plain(name: str, part: PlainLayer, instead: nn.Module) -> nn.Module:
     sound = all(len(extent) == axes for extent in extents) and 0 not in (*part.kernel, *part.stride, *part.dilation)
     if not sound or part.inputs % part.groups or part.outputs % part.groups:
         raise InputError(f"the structure does not fit: its convolution in place of '{name}' is not sound")
-    return CONVOLUTIONS[axes](
-        part.inputs,
-        part.outputs,
-        part.kernel,
-        part.stride,
-        part.padding,
-        part.dilation,
-        part.groups,
-        part.bias,
-        part.padding_mode,
-    )
+    make: Callable[..., nn.Module] = CONVOLUTIONS[axes]
+    outer = (part.padding, part.dilation, part.groups, part.bias, part.padding_mode)
+    try:
+        return make(part.inputs, part.outputs, part.kernel, part.stride, *outer)
+    except ValueError as error:
+        raise InputError(f"the structure does not fit: in place of '{name}' {error}") from error
 
 
 def weights_of(part: PlainLayer) -> int:

@@ -1,0 +1,100 @@
+"""Whatever the network, pruning leaves one that runs, trains a step, comes back from its structure and exports."""
+
+import copy
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from random_modules import SIDE, networks
+
+from edgecnn.compress.prune.cut import cut
+from edgecnn.compress.prune.groups import find_groups
+from edgecnn.compress.structure import rebuild, structure_of
+from edgecnn.core.tensor import FrameSpec
+from edgecnn.export.onnx_from_torch import export
+from edgecnn.models.build import Normalise
+
+EXAMPLE = (torch.zeros(1, 3, SIDE, SIDE),)
+CALM = {"deadline": None, "suppress_health_check": list(HealthCheck), "derandomize": True}
+
+
+@st.composite
+def cuts(draw):
+    """Draw a network, what is kept of its groups, and the network without the rest."""
+    network = draw(networks()).eval()
+    generator = torch.Generator().manual_seed(draw(st.integers(0, 999)))
+    groups = find_groups(network, EXAMPLE).groups
+    keep = {}
+    for group in groups:
+        count = draw(st.integers(1, group.channels))
+        keep[group.name] = torch.randperm(group.channels, generator=generator)[:count]
+    return network, groups, cut(network, EXAMPLE, keep)
+
+
+def runs_and_trains(network, small):
+    inputs = torch.randn(2, 3, SIDE, SIDE)
+    with torch.no_grad():
+        assert [one.shape for one in small(inputs)] == [one.shape for one in network(inputs)]
+    step = copy.deepcopy(small).train()
+    optimizer = torch.optim.SGD(step.parameters(), 1e-3)
+    loss = sum(one.square().mean() for one in step(inputs))
+    loss.backward()
+    optimizer.step()
+    assert loss.isfinite()
+    assert all(parameter.isfinite().all() for parameter in step.parameters())
+
+
+def comes_back(network, small):
+    back = rebuild(network, structure_of(small, network)).eval()
+    back.load_state_dict(small.state_dict())
+    inputs = torch.randn(1, 3, SIDE, SIDE)
+    assert all(torch.equal(one, other) for one, other in zip(back(inputs), small(inputs), strict=True))
+
+
+def exports(small):
+    frame = FrameSpec(width=SIDE, height=SIDE, color="rgb")
+    normalise = Normalise((0.5,) * 3, (0.25,) * 3, "rgb")
+    proto = export(small, frame, normalise, small.output_names, 20)
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    pixels = np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE, 3), dtype=np.uint8)
+    found = session.run(None, {"image": pixels})
+    with torch.no_grad():
+        wanted = small((torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255 - 0.5) / 0.25)
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, other.numpy(), rtol=1e-3, atol=1e-3 * max(1.0, float(other.abs().max())))
+
+
+@given(cuts())
+@settings(max_examples=20, **CALM)
+def test_random_networks_run_train_and_come_back(drawn):
+    network, _, small = drawn
+    runs_and_trains(network, small)
+    comes_back(network, small)
+
+
+@given(cuts())
+@settings(max_examples=3, **CALM)
+def test_a_few_random_networks_export(drawn):
+    exports(drawn[2])
+
+
+@pytest.mark.slow
+@given(cuts())
+@settings(max_examples=50, **CALM)
+def test_fifty_random_networks_run_train_and_export(drawn):
+    network, _, small = drawn
+    runs_and_trains(network, small)
+    comes_back(network, small)
+    exports(small)
+
+
+@pytest.mark.slow
+@given(cuts())
+@settings(max_examples=150, **CALM)
+def test_something_is_nearly_always_left_to_prune(drawn):
+    """Refusing everything would pass every other test here."""
+    _, groups, _ = drawn
+    assert groups
