@@ -64,11 +64,11 @@ class LayerTable:
             for batch in _batches(wanted, BATCH):
                 begun = time.monotonic()
                 self._measure(batch)
+                self._save()
                 self._left_s -= time.monotonic() - begun
                 shown.advance(len(batch))
                 if self._left_s <= 0:
                     break
-        self._save()
 
     def time_ms(self, shape: LayerShape) -> float | None:
         """Return the measured time of one inference of the layer in milliseconds, None where it was not timed."""

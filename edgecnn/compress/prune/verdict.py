@@ -19,7 +19,7 @@ class Verdict:
         helps: whether what was asked for can be reached.
         best_speedup: how many times as fast the fastest widths found are predicted to be, of those allowed.
         best: those widths.
-        shrinkable: share of the time in layers that lose channels there.
+        shrinkable: share of the time in layers that have channels to lose.
         call: share of the time that a call takes which does nothing.
         text: all that in a sentence.
         why: where it does not help, what stands in the way.
@@ -43,12 +43,7 @@ def can_pruning_help(
     """
     best = _fastest(prediction, floor, align)
     speedup, shares = prediction.speedup(best), prediction.shares()
-    touched = {
-        layer.name
-        for layer in prediction.layers
-        for place in (*layer.ins, *layer.outs)
-        if best[prediction.groups[place].name] < prediction.groups[place].channels
-    }
+    touched = {layer.name for layer in prediction.layers if layer.ins or layer.outs}
     shrinkable = sum(shares[name] for name in touched)
     needed = 1 + NEAR if asked is None else asked * (1 - NEAR)
     helps = speedup >= needed
@@ -57,7 +52,7 @@ def can_pruning_help(
     text = (
         f"pruning can{'' if helps else 'not'} reach {wanted}: by {origin} layer times ({prediction.on}) the fastest "
         f"widths with {floor:.0%} of the channels left give {speedup:.2f}x; {shrinkable:.0%} of "
-        f"{prediction.milliseconds({}):.3f} ms is in layers that pruning can shrink, {shares['call']:.0%} in the call"
+        f"{prediction.milliseconds({}):.3f} ms is in layers with channels to lose, {shares['call']:.0%} in the call"
     )
     why = "" if helps else _why(prediction, shares, best, touched)
     return Verdict(helps, speedup, best, shrinkable, shares["call"], f"{text}{f'; {why}' if why else ''}", why)
