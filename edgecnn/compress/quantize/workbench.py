@@ -25,12 +25,15 @@ from edgecnn.core.evidence import QuantizedTensor
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """A quantized model, which nodes and tensors are INT8 in it, and why the others are not."""
+class Mix:
+    """A model in a mix of INT8 and float, which nodes and tensors are INT8 in it, and why the others are not."""
 
     model: onnx.ModelProto
     plan: Plan
     tensors: dict[str, QuantizedTensor]
+
+
+Placed = Mix
 
 
 class Workbench:
@@ -100,7 +103,7 @@ class Workbench:
         )
         self._ranges |= dict(zip(groups, found, strict=True))
 
-    def build(self, int8: Collection[str] | None = None) -> Placed:
+    def build(self, int8: Collection[str] | None = None) -> Mix:
         """Return the model with the units `int8` quantized, by default all of them; at least one must be."""
         held = () if int8 is None else tuple(set(self.plan.nodes) - set(int8))
         work = self._work.clone()
@@ -109,7 +112,7 @@ class Workbench:
         chosen = choose_scales(plan, self.scheme, self._histograms, self._range_of)
         place(work, self.scheme, plan, {name: one.scale for name, one in chosen.items()}, self._weights)
         RemoveUnusedNodesPass()(work)
-        return Placed(ir.to_proto(work), plan, {name: one.evidence for name, one in chosen.items()})
+        return Mix(ir.to_proto(work), plan, {name: one.evidence for name, one in chosen.items()})
 
     def _range_of(self, group: Group) -> Choice:
         if group not in self._ranges:
