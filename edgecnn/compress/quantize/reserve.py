@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import onnx
 
 from edgecnn.compress.quantize.candidate import Bench
-from edgecnn.compress.quantize.search import FINALISTS, RACE_S
+from edgecnn.compress.quantize.search import FINALISTS, LAST_RACE_S, RACE_S
 
 MOST_CORRECTION_S = 30.0
 CORRECTION_SHARE = 0.1
@@ -39,9 +39,9 @@ def share_out(seconds: float, trial_s: float, *, raced: bool) -> Shares:
     """Return how `seconds` are shared where judging the float model has taken `trial_s` of them.
 
     Kept back for the end: a trial that had begun, a finalist whose rounding is learned and which is judged anew, and
-    the race of the finalists where the engine runs here (`raced`).
+    the races of the finalists where the engine runs here (`raced`).
     """
     correction = min(MOST_CORRECTION_S, CORRECTION_SHARE * seconds)
-    race = RACE_S * (FINALISTS + 1) if raced else 0.0
+    race = RACE_S * (FINALISTS + 1) + LAST_RACE_S if raced else 0.0
     end = correction + 2 * UNFORESEEN * trial_s + race
     return Shares(correction, max(seconds - trial_s - end, LEAST_SEARCH_SHARE * seconds))

@@ -4,12 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgecnn.compress.quantize.reserve import MOST_CORRECTION_S, share_out
-from edgecnn.compress.quantize.search import FINALISTS, RACE_S
+from edgecnn.compress.quantize.search import FINALISTS, LAST_RACE_S, RACE_S
 
-RACE = RACE_S * (FINALISTS + 1)
+RACE = RACE_S * (FINALISTS + 1) + LAST_RACE_S
 
 
-@given(st.floats(60, 3600), st.floats(0, 3), st.booleans())
+@given(st.floats(90, 3600), st.floats(0, 3), st.booleans())
 def test_what_comes_after_the_search_fits_in(seconds, trial_s, raced):
     shares = share_out(seconds, trial_s, raced=raced)
     end = trial_s + shares.correction_s + trial_s + (RACE if raced else 0)
