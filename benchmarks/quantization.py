@@ -6,6 +6,9 @@ the contender's. Agreement and error are against FP32 on frames that no contende
 
 Of `--model NAME=FILE` the calibration frames come from `--calib NAME=FOLDER_OR_VIDEO` (may be repeated), in the colour
 order BGR unless NAME is among `--rgb`; `--judge NAME=SCRIPT` measures its own agreement: `SCRIPT FILE --engine ENGINE`.
+
+`--bundle NAME=BUNDLE --labels NAME=DATASET` takes the FP32 network of a bundle, as a recipe leaves one, and judges it
+by its task's figure. "Points lost" are points of that figure, frame by frame against FP32, or else of agreement.
 """
 
 import argparse
@@ -23,8 +26,8 @@ import msgspec
 from networks import NETWORKS
 from peers import CONTENDERS, GROUPS
 from peers.work import Outcome, quantize_apart
-from quantization_measure import FP32, accuracy, judged, latency, open_engine, run
-from quantization_subjects import Subject, given, made_here, road_scenes
+from quantization_measure import FP32, Accuracy, accuracy, judged, latency, open_engine, run
+from quantization_subjects import Subject, given, labelled, made_here, road_scenes
 from quantization_verdicts import Figures, table, verdicts
 
 from edgecnn.bench.interleave import Schedule
@@ -43,6 +46,12 @@ def subjects(options: argparse.Namespace, folder: Path) -> list[Subject]:
         judge = next((Path(path) for owner, path in options.judge if owner == name), None)
         counts = (options.frames, options.held_out)
         found.append(given(name, Path(file), sources, *counts, folder, rgb=name in options.rgb, judge=judge))
+    for name, bundle in options.bundle:
+        root = next((Path(path) for owner, path in options.labels if owner == name), None)
+        if root is None:
+            raise SystemExit(f"--bundle {name}=... needs --labels {name}=DATASET")
+        counts = (options.frames, options.labelled)
+        found.append(labelled(name, Path(bundle), root, options.format, *counts, folder))
     if options.networks:
         scenes = road_scenes(options.frames + options.held_out)
         found += [made_here(name, scenes, options.held_out, folder) for name in options.networks]
@@ -63,7 +72,7 @@ def compare(subject: Subject, group: str, options: argparse.Namespace, folder: P
         try:
             if outcome.file is not None:
                 opened = open_engine(engine_name, outcome.file, shape, options.threads)
-                found[name] = accuracy(wanted, run(opened, subject))
+                found[name] = accuracy(wanted, run(opened, subject), subject.truth)
                 engines[name] = opened
         except (EdgecnnError, RuntimeError) as error:
             outcome = dataclasses.replace(outcome, error=f"does not run: {' '.join(str(error).split())[:140]}")
@@ -76,7 +85,7 @@ def compare(subject: Subject, group: str, options: argparse.Namespace, folder: P
 
 
 def _figures(
-    subject: Subject, group: str, name: str, outcome: Outcome, found: dict[str, float] | None, ratios: dict[str, Any]
+    subject: Subject, group: str, name: str, outcome: Outcome, found: Accuracy | None, ratios: dict[str, Any]
 ) -> Figures:
     own = judged(subject, outcome.file, GROUPS[group]) if found is not None and outcome.file is not None else None
     return Figures(
@@ -84,8 +93,10 @@ def _figures(
         group=group,
         contender=name,
         ours=CONTENDERS[name].ours,
-        agreement=found["agreement"] if found else None,
-        rel_error=found["rel_error"] if found else None,
+        agreement=found.agreement if found else None,
+        rel_error=found.rel_error if found else None,
+        lost=found.lost if found else None,
+        labelled=subject.truth is not None,
         judged=own,
         speedup=ratios.get(name),
         seconds=outcome.seconds,
@@ -104,7 +115,9 @@ def write(figures: list[Figures], options: argparse.Namespace, path: Path) -> No
     record = {
         "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
         "versions": versions,
-        "options": {name: getattr(options, name) for name in ("threads", "frames", "held_out", "rounds", "search")},
+        "options": {
+            name: getattr(options, name) for name in ("threads", "frames", "held_out", "labelled", "rounds", "search")
+        },
         "figures": [msgspec.to_builtins(dataclasses.asdict(one)) for one in figures],
         "verdicts": verdicts(figures),
     }
@@ -120,9 +133,11 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for flag in ("--model", "--calib", "--judge"):
+    for flag in ("--model", "--calib", "--judge", "--bundle", "--labels"):
         parser.add_argument(flag, type=_pair, action="append", default=[], metavar="NAME=PATH")
     parser.add_argument("--rgb", action="append", default=[], metavar="NAME")
+    parser.add_argument("--format", default="tusimple", help="of the labelled data sets")
+    parser.add_argument("--labelled", type=int, default=200, help="labelled frames that figures are measured on")
     parser.add_argument("--networks", nargs="*", choices=list(NETWORKS), help="of those made here (default: all)")
     parser.add_argument("--groups", nargs="*", choices=list(GROUPS), default=list(GROUPS))
     parser.add_argument("--contenders", nargs="*", default=[""], help="parts of names (default: all)")
@@ -136,7 +151,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="JSON file for the figures")
     options = parser.parse_args()
     if options.quick:
-        options.frames, options.held_out, options.rounds, options.search = 32, 8, 4, 20
+        options.frames, options.held_out, options.rounds, options.search = 32, 8, 5, 20
     if options.networks is None:
         options.networks = list(QUICK_NETWORKS) if options.quick else list(NETWORKS)
     return options

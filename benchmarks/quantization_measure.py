@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,20 @@ import numpy as np
 import onnxruntime
 import openvino
 from numpy.typing import NDArray
-from quantization_subjects import Subject, output_names
+from quantization_subjects import Subject, Truth, output_names
 
 from edgecnn.bench.clock import SystemClock
 from edgecnn.bench.engine_only import EngineOnly
 from edgecnn.bench.interleave import Schedule, interleave, paired_ratio, round_medians
 from edgecnn.bench.system import System
 from edgecnn.core.measure import Measurement
+from edgecnn.core.registry import TASKS, resolve
 from edgecnn.core.tensor import TensorSpec
 from edgecnn.metrics.agreement import AgreementJudge
 from edgecnn.runtime.engine import Engine
 from edgecnn.runtime.engines import onnxruntime as onnxruntime_engine
 from edgecnn.runtime.engines import openvino as openvino_engine
+from edgecnn.verify.accuracy import drop
 
 FP32 = "FP32"
 
@@ -47,14 +49,46 @@ def run(engine: Engine, subject: Subject) -> list[dict[str, NDArray[Any]]]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """What is left of FP32: agreement in percent and relative error, of the worst output, and the points lost.
+
+    `lost` is of the task's figure where there are labels, else what is missing from full agreement.
+    """
+
+    agreement: float
+    rel_error: float
+    lost: Measurement
+
+
 def accuracy(
-    reference: list[dict[str, NDArray[Any]]], candidate: Iterable[dict[str, NDArray[Any]]]
-) -> dict[str, float]:
-    """Return `agreement` in percent and `rel_error`, both of the worst output."""
+    reference: list[dict[str, NDArray[Any]]], candidate: list[dict[str, NDArray[Any]]], truth: Truth | None
+) -> Accuracy:
+    """Return what is left of `reference` in `candidate`, outputs on the same frames in the same order."""
     judge = AgreementJudge(reference)
     records = judge.records(candidate)
-    errors = judge.rel_error(records)
-    return {"agreement": judge.totals(records)["agreement"], "rel_error": max(errors.values())}
+    agreement = judge.measure(records)["agreement"]
+    if truth is not None:
+        lost = _points_lost(reference, candidate, truth)
+    else:
+        low, high = (None if bound is None else 100 - bound for bound in (agreement.high, agreement.low))
+        lost = Measurement(100 - agreement.value, "points", agreement.n, low, high, method=agreement.method)
+    return Accuracy(agreement.value, max(judge.rel_error(records).values()), lost)
+
+
+def _points_lost(
+    reference: list[dict[str, NDArray[Any]]], candidate: list[dict[str, NDArray[Any]]], truth: Truth
+) -> Measurement:
+    task = TASKS[truth.task]
+    codec, metric = resolve("codec", truth.decode.codec)(truth.decode.params), resolve("metric", task.metric)()
+    before, after = (
+        [
+            metric.score(codec.decode(given, sample.truth.width, sample.truth.height), sample.truth)
+            for given, sample in zip(outputs, truth.samples, strict=True)
+        ]
+        for outputs in (reference, candidate)
+    )
+    return drop(metric, before, after, task.figure, "")
 
 
 def latency(engines: dict[str, Engine], subject: Subject, plan: Schedule) -> dict[str, Measurement]:

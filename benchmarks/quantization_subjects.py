@@ -12,11 +12,24 @@ from networks import NETWORKS
 from networks.trained_like import make_trained_like
 from numpy.typing import NDArray
 
+from edgecnn.core.bundle import DecodeSpec, open_bundle
+from edgecnn.core.registry import resolve
 from edgecnn.data.road import RoadScenes
+from edgecnn.data.sample import Sample, read_image
+from edgecnn.runtime.preprocess import prepare
 
 SCENE_WIDTH, SCENE_HEIGHT, SEED = 320, 180, 11
 STATISTICS_FRAMES = 48
 IMAGES, VIDEOS = {".jpg", ".jpeg", ".png", ".bmp"}, {".mp4", ".avi", ".mkv"}
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What the held-out frames show: the task and its decoding, and a sample for each of them in order."""
+
+    task: str
+    decode: DecodeSpec
+    samples: tuple[Sample, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +42,7 @@ class Subject:
         calibration: .npz with the calibration inputs [N, ...] under the input's name.
         held_out: inputs [M, ...] that no contender sees.
         judge: a script that prints {"agreement": percent} for `FILE --engine ENGINE`, or None.
+        truth: of the held-out frames; None where there are no labels.
     """
 
     name: str
@@ -36,6 +50,7 @@ class Subject:
     calibration: Path
     held_out: NDArray[np.generic]
     judge: Path | None = None
+    truth: Truth | None = None
 
 
 def road_scenes(count: int) -> list[NDArray[np.uint8]]:
@@ -85,6 +100,29 @@ def given(
     every = max(2, round(len(frames) / held_out))
     seen = frames if len(frames) < 2 * held_out else np.delete(frames, np.s_[::every], axis=0)
     return Subject(name, model, _stored(folder, name, taken.name, seen), frames[::every][:held_out], judge)
+
+
+def labelled(name: str, bundle: Path, root: Path, form: str, count: int, held_out: int, folder: Path) -> Subject:
+    """Return the float network of a bundle, with labelled frames of the data set at `root` prepared as it says.
+
+    `held_out` frames, evenly spread, are judged on; up to `count` of the others calibrate, their labels unread.
+    """
+    opened = open_bundle(bundle)
+    floats = [one for one in opened.manifest.artefacts if (one.engine, one.precision) == ("onnxruntime", "fp32")]
+    spec = opened.manifest.frame
+    if not floats or spec is None:
+        raise SystemExit(f"{bundle}: holds no FP32 network for ONNX Runtime that takes camera frames")
+    file = folder / f"{name}.onnx"
+    file.write_bytes(opened.read(floats[0].files[0]))
+    samples = list(resolve("format", form)(root, ()))
+    judged = np.unique(np.linspace(0, len(samples) - 1, min(held_out, len(samples))).astype(int))
+    others = np.setdiff1d(np.arange(len(samples)), judged)
+    if not len(others):
+        raise SystemExit(f"{root}: {len(samples)} frames are too few to hold {held_out} out")
+    chosen = others[np.unique(np.linspace(0, len(others) - 1, min(count, len(others))).astype(int))]
+    seen, unseen = (np.stack([prepare(read_image(samples[i].image), spec) for i in part]) for part in (chosen, judged))
+    truth = Truth(opened.manifest.task, opened.manifest.decode, tuple(samples[i] for i in judged))
+    return Subject(name, file, _stored(folder, name, floats[0].inputs[0].name, seen), unseen, truth=truth)
 
 
 def output_names(model: Path) -> list[str]:

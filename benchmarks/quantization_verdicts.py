@@ -22,6 +22,7 @@ class Figures:
         model, group, contender: what was quantized, where it is run, by whom; `ours` tells edgecnn.
         agreement: with FP32, percent, by decisions; None after a failure.
         rel_error: ||outputs - FP32's|| / ||FP32's|| of the worst output.
+        lost: points lost against FP32: of the task's figure where there are labels (`labelled`), else of agreement.
         judged: percent by the model's own judge, where it has one; it then decides instead of `agreement`.
         speedup: times faster than FP32 in the same engine; None where it is run for accuracy alone.
         seconds: that quantizing took.
@@ -34,6 +35,8 @@ class Figures:
     ours: bool
     agreement: float | None
     rel_error: float | None
+    lost: Measurement | None
+    labelled: bool
     judged: float | None
     speedup: Measurement | None
     seconds: float
@@ -41,20 +44,22 @@ class Figures:
 
     @property
     def accuracy(self) -> float | None:
-        """The percentage that verdicts go by."""
+        """The percentage that verdicts go by; with labels, what the task's figure keeps of FP32's."""
+        if self.labelled and self.lost is not None:
+            return 100 - self.lost.value
         return self.judged if self.judged is not None else self.agreement
 
 
 def table(figures: Iterable[Figures]) -> str:
     """Return the figures as a Markdown table."""
     lines = [
-        "| model | run in | contender | agreement % | own judge % | relative error | x FP32 | seconds | notes |",
-        "|---|---|---|--:|--:|--:|--:|--:|---|",
+        "| model | run in | contender | points lost | agreement % | own judge % | rel. error | x FP32 | s | notes |",
+        "|---|---|---|--:|--:|--:|--:|--:|--:|---|",
     ]
     for f in figures:
-        speed = "" if f.speedup is None else f"{f.speedup.value:.2f} [{f.speedup.low:.2f}, {f.speedup.high:.2f}]"
-        cells = [f.model, f.group, f.contender, _text(f.agreement, 1), _text(f.judged, 1), _text(f.rel_error, 4)]
-        lines.append(f"| {' | '.join([*cells, speed, _text(f.seconds, 1), '; '.join(f.notes)])} |")
+        cells = [f.model, f.group, f.contender, _measured(f.lost), _text(f.agreement, 1), _text(f.judged, 1)]
+        cells += [_text(f.rel_error, 4), _measured(f.speedup), _text(f.seconds, 1), "; ".join(f.notes)]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -102,6 +107,13 @@ def _steady(first: Measurement, second: Measurement, held: bool) -> str:  # noqa
 
 def _yes(held: bool) -> str:  # noqa: FBT001 - the whole of its argument
     return "yes" if held else "NO"
+
+
+def _measured(value: Measurement | None) -> str:
+    if value is None:
+        return ""
+    interval = "" if value.low is None or value.high is None else f" [{value.low:.2f}, {value.high:.2f}]"
+    return f"{value.value:.2f}{interval}"
 
 
 def _text(value: float | None, digits: int) -> str:
