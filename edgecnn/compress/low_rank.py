@@ -1,7 +1,8 @@
 """Low rank: large linear and convolution layers as two small ones, where that is less work.
 
-The rank is the smallest that keeps the wanted share of the variance of the layer's answers on calibration inputs
-(`low_rank_split`). A convolution can be split over its channels or along its kernel; the way that costs least is taken.
+The rank is the smallest that keeps the wanted share of the variance of the layer's answers on calibration inputs, as
+far as the network's outputs move with them (`low_rank_split`). A convolution can be split over its channels or along
+its kernel; the way that costs least is taken.
 """
 
 import copy
@@ -13,9 +14,18 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from edgecnn.compress.low_rank_split import Kind, Split, as_matrix, pair, split_for_given, split_for_read, split_plain
+from edgecnn.compress.low_rank_split import (
+    Kind,
+    Metric,
+    Split,
+    as_matrix,
+    pair,
+    split_for_given,
+    split_for_read,
+    split_plain,
+)
 from edgecnn.compress.prune.layer_shapes import layer_shapes
-from edgecnn.compress.response import Moments, Side, gather
+from edgecnn.compress.response import Responses, Side, gather
 from edgecnn.core.errors import InputError
 from edgecnn.core.layers import LayerShape
 from edgecnn.core.registry import nearest
@@ -23,7 +33,6 @@ from edgecnn.core.registry import nearest
 Layer = nn.Conv2d | nn.Linear
 Cost = Callable[[LayerShape], float]
 Calls = tuple[LayerShape, ...]  # of one layer on one frame, nearly always one
-Found = Mapping[tuple[str, Side], Moments]
 
 FEWEST_WEIGHTS = 1 << 14
 WIDEST = 8192  # a covariance of that many numbers takes half a gigabyte
@@ -39,7 +48,7 @@ class Factored:
         name: of the module.
         kind: how it was split, or `kept`.
         rank: channels between the two layers; 0 when kept.
-        energy: share of the variance of its answers that is left (1 when kept).
+        energy: share of the variance of its answers that is left (1 when kept), as far as the outputs move with it.
         parameters_before: weights and biases.
         parameters_after: of the two layers.
         cost: their cost against that of the one layer, in the unit the choice was made by: time or multiply-adds.
@@ -153,9 +162,9 @@ def _refusal(layer: Layer, called: bool, owners: int) -> str:  # noqa: FBT001 - 
     return ""
 
 
-def _gather(module: nn.Module, shapes: Mapping[str, Calls], inputs: Iterable[tuple[Tensor, ...]] | None) -> Found:
+def _gather(module: nn.Module, shapes: Mapping[str, Calls], inputs: Iterable[tuple[Tensor, ...]] | None) -> Responses:
     if inputs is None:
-        return {}
+        return Responses({}, {})
     sides: dict[str, dict[Side, int]] = {}
     for name, (shape, *_) in shapes.items():
         narrow = shape.kernel == (1, 1) and shape.in_channels < shape.out_channels
@@ -164,7 +173,7 @@ def _gather(module: nn.Module, shapes: Mapping[str, Calls], inputs: Iterable[tup
             wanted["columns"] = shape.in_channels * shape.kernel[0]
         sides[name] = {side: size for side, size in wanted.items() if size <= WIDEST}
     found = gather(module, sides, list(inputs))
-    if any(moments.count == 0 for moments in found.values()):
+    if any(moments.count == 0 for moments in found.moments.values()):
         raise InputError("low_rank: there are no calibration inputs")
     return found
 
@@ -177,7 +186,7 @@ def _options(
     name: str,
     layer: Layer,
     calls: Calls,
-    found: Found,
+    found: Responses,
     cost: Cost,
     wanted: tuple[float | None, Mapping[str, int] | None],
     align: int,
@@ -203,17 +212,18 @@ def _options(
     return sorted(options, key=lambda option: option.cost)
 
 
-def _split(name: str, layer: Layer, kind: Kind, found: Found) -> Split | None:
+def _split(name: str, layer: Layer, kind: Kind, found: Responses) -> Split | None:
     """Return the split by the moments there are; None where they or their matrix would not fit into memory."""
     matrix = as_matrix(layer, kind)
     if kind == "spatial":
-        read, given = found.get((name, "columns")), None
+        read, given = found.moments.get((name, "columns")), None
     else:
-        read, given = found.get((name, "read")), found.get((name, "given"))
+        read, given = found.moments.get((name, "read")), found.moments.get((name, "given"))
+    metric = Metric(found.pull.get(name))
     if read is not None:
-        return split_for_read(matrix, read)
+        return split_for_read(matrix, read, metric)
     if given is not None:
-        return split_for_given(matrix, layer.bias, given)
+        return split_for_given(matrix, layer.bias, given, metric)
     return split_plain(matrix) if min(matrix.shape) <= WIDEST else None
 
 

@@ -3,11 +3,12 @@
 A layer answers y = M' z + b, with z what it reads and M its weights as a matrix [read, given]. Of rank r, the best M
 is M U U' for U the r leading eigenvectors of the answers' covariance M' C M, where C is that of z; b takes up what the
 mean loses. That is the principal component analysis of responses of Zhang et al. (arXiv 1505.06798, section 3.1).
-Without calibration inputs C is the identity, and this the singular value decomposition of M.
+Where errors count by a metric |R e|, the same holds of M R, and the second factor is U' R^-1. Without calibration
+inputs C and R are the identity, and this the singular value decomposition of M.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, final
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,49 @@ from edgecnn.compress.response import Moments
 
 Kind = Literal["svd", "channel", "spatial"]
 SMALLEST = 1e-12  # of the largest eigenvalue: below it float64 holds nothing but rounding
+TINY = 1e-300
+APART, LEAST_PULL = 0.1, 1e-3
+"""Derivatives tell of small errors only: of the metric a share sees each channel by itself, and none counts nothing."""
+
+
+@final
+class Metric:
+    """How much an error of a layer's answers counts: |R e|, where R'R says how strongly the outputs move with it.
+
+    That is the Gauss-Newton matrix of the outputs (as in K-FAC, arXiv 1503.05671). So a channel counts for as much as a
+    batch norm behind it makes of it, and one that nobody reads for nearly nothing.
+    """
+
+    def __init__(self, pull: Tensor | None = None) -> None:
+        """Take `pull`, the second moments of the outputs' derivatives, [given, given] or [given]; None: all alike."""
+        if pull is not None and not float(pull.sum()) > 0:
+            pull = None
+        self._diagonal = pull is None or pull.ndim == 1
+        if pull is None:
+            self._root = self._inverse = torch.ones(1, dtype=torch.float64)
+        elif pull.ndim == 1:
+            blend = pull / pull.mean() + LEAST_PULL
+            self._root, self._inverse = blend.sqrt(), blend.rsqrt()
+        else:
+            own = pull.diagonal()
+            blend = ((1 - APART) * pull + APART * own.diag()) / own.mean()
+            blend = blend + LEAST_PULL * torch.eye(len(pull), dtype=torch.float64)
+            self._root, self._inverse = power_of(blend, 0.5), power_of(blend, -0.5)
+
+    def apply(self, rows: Tensor) -> Tensor:
+        """Return R x for every row x of [n, given], or [n, given x width], a channel's columns side by side."""
+        return self._by(self._root, rows)
+
+    def undo(self, rows: Tensor) -> Tensor:
+        """Return what `apply` makes `rows` of."""
+        return self._by(self._inverse, rows)
+
+    def _by(self, factor: Tensor, rows: Tensor) -> Tensor:
+        if len(factor) == 1:
+            return rows
+        channels = rows.reshape(len(rows), len(factor), -1)
+        given = channels * factor[:, None] if self._diagonal else torch.einsum("ngw,gh->nhw", channels, factor)
+        return given.reshape(rows.shape)
 
 
 @dataclass(frozen=True)
@@ -23,16 +67,18 @@ class Split:
     """A matrix [read, given] and the directions of its answers, most telling first.
 
     Attributes:
-        matrix: M, float64 [read, given].
+        matrix: M R, float64 [read, given].
         directions: U, float64 [given, k].
         power: variance of the answers along each direction, float64 [k], falling.
-        mean: of M' z, float64 [given].
+        mean: of R M' z, float64 [given].
+        metric: R.
     """
 
     matrix: Tensor
     directions: Tensor
     power: Tensor
     mean: Tensor
+    metric: Metric
 
     def energy(self, rank: int) -> float:
         """Return the share of the answers' variance that `rank` directions keep."""
@@ -41,59 +87,56 @@ class Split:
 
     def rank_for(self, energy: float) -> int:
         """Return the smallest rank that keeps `energy`."""
-        shares = self.power.cumsum(0) / self.power.sum().clamp(min=torch.finfo(torch.float64).tiny)
+        shares = self.power.cumsum(0) / self.power.sum().clamp(min=TINY)
         return min(int((shares < energy - 1e-12).sum()) + 1, len(self.power))
 
     def factors(self, rank: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return (first [read, rank], second [rank, given], what to add to the bias [given])."""
         kept = self.directions[:, :rank]
-        first = self.matrix @ kept
-        lost = self.mean - kept @ (kept.T @ self.mean)
+        first, second = self.matrix @ kept, self.metric.undo(kept.T)
+        lost = self.metric.undo((self.mean - kept @ (kept.T @ self.mean))[None])[0]
         # Either factor as large as the other, which is what trains best.
-        size = first.norm(dim=0).clamp(min=torch.finfo(torch.float64).tiny).sqrt()
-        return first / size, size[:, None] * kept.T, lost
+        size = (first.norm(dim=0).clamp(min=TINY) / second.norm(dim=1).clamp(min=TINY)).sqrt()
+        return first / size, size[:, None] * second, lost
 
 
 def split_plain(matrix: Tensor) -> Split:
     """Return the split of `matrix` [read, given] by its singular values alone."""
-    matrix = matrix.detach().cpu().double()
-    return _of_read(matrix, matrix, torch.zeros(matrix.shape[1], dtype=torch.float64))
+    matrix, metric = matrix.detach().cpu().double(), Metric()
+    return _of_read(matrix, matrix, torch.zeros(matrix.shape[1], dtype=torch.float64), metric)
 
 
-def split_for_read(matrix: Tensor, read: Moments) -> Split:
+def split_for_read(matrix: Tensor, read: Moments, metric: Metric) -> Split:
     """Return the best split of `matrix` [read, given] for layers that read what `read` are the moments of.
 
     The fewer vectors those come from, the more they are drawn to inputs that are alike in all directions.
     """
-    matrix = matrix.detach().cpu().double()
+    matrix = metric.apply(matrix.detach().cpu().double())
     seen, doubt = read.covariance, read.doubt
     variance = seen.trace() / len(seen)
-    root = _root((1 - doubt) * seen + doubt * variance * torch.eye(len(seen), dtype=torch.float64))
-    return _of_read(matrix, root @ matrix, read.mean @ matrix)
+    root = power_of((1 - doubt) * seen + doubt * variance * torch.eye(len(seen), dtype=torch.float64), 0.5)
+    return _of_read(matrix, root @ matrix, read.mean @ matrix, metric)
 
 
-def split_for_given(matrix: Tensor, bias: Tensor | None, given: Moments) -> Split:
+def split_for_given(matrix: Tensor, bias: Tensor | None, given: Moments, metric: Metric) -> Split:
     """Return the same as `split_for_read`, from the moments of the answers (the layer's `bias` included)."""
     matrix = matrix.detach().cpu().double()
     alike = matrix.T @ matrix
     seen, doubt = given.covariance, given.doubt
-    alike *= seen.trace() / alike.trace().clamp(min=torch.finfo(torch.float64).tiny)
+    alike *= seen.trace() / alike.trace().clamp(min=TINY)
+    answers = metric.apply(metric.apply((1 - doubt) * seen + doubt * alike).T)
     mean = given.mean if bias is None else given.mean - bias.detach().cpu().double()
-    return _leading(matrix, (1 - doubt) * seen + doubt * alike, mean)
+    power, directions = _falling(answers)
+    return Split(metric.apply(matrix), directions, power, metric.apply(mean[None])[0], metric)
 
 
-def _of_read(matrix: Tensor, weighted: Tensor, mean: Tensor) -> Split:
+def _of_read(matrix: Tensor, weighted: Tensor, mean: Tensor, metric: Metric) -> Split:
     """Return the split of `matrix`, of which `weighted` is C^(1/2) M."""
     if matrix.shape[1] <= matrix.shape[0]:
-        return _leading(matrix, weighted.T @ weighted, mean)
+        power, directions = _falling(weighted.T @ weighted)
+        return Split(matrix, directions, power, mean, metric)
     power, vectors = _falling(weighted @ weighted.T)
-    directions = weighted.T @ (vectors / power.sqrt())
-    return Split(matrix, directions, power, mean)
-
-
-def _leading(matrix: Tensor, answers: Tensor, mean: Tensor) -> Split:
-    power, directions = _falling(answers)
-    return Split(matrix, directions, power, mean)
+    return Split(matrix, weighted.T @ (vectors / power.sqrt()), power, mean, metric)
 
 
 def _falling(symmetric: Tensor) -> tuple[Tensor, Tensor]:
@@ -101,13 +144,14 @@ def _falling(symmetric: Tensor) -> tuple[Tensor, Tensor]:
     values, vectors = torch.linalg.eigh((symmetric + symmetric.T) / 2)
     values, vectors = values.flip(0), vectors.flip(1)
     count = max(int((values > SMALLEST * values[0]).sum()), 1)
-    return values[:count].clamp(min=torch.finfo(torch.float64).tiny), vectors[:, :count]
+    return values[:count].clamp(min=TINY), vectors[:, :count]
 
 
-def _root(symmetric: Tensor) -> Tensor:
+def power_of(symmetric: Tensor, exponent: float) -> Tensor:
+    """Return a symmetric positive matrix to the power of `exponent`."""
     values, vectors = torch.linalg.eigh((symmetric + symmetric.T) / 2)
-    root: Tensor = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
-    return root
+    found: Tensor = (vectors * values.clamp(min=TINY if exponent < 0 else 0) ** exponent) @ vectors.T
+    return found
 
 
 def as_matrix(layer: nn.Conv2d | nn.Linear, kind: Kind) -> Tensor:

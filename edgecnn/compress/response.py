@@ -1,13 +1,17 @@
-"""Mean and covariance of what a layer reads or gives, gathered while a module runs on calibration inputs."""
+"""What layers read and give on calibration inputs: mean, covariance, and how the module's outputs move with it."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor, nn
 
+from edgecnn.models.answers import tensors
+
 Side = Literal["read", "given", "columns"]
+WIDEST_PULL = 1024
 
 
 @dataclass
@@ -74,33 +78,67 @@ def _channels_last(module: nn.Conv2d | nn.Linear, x: Tensor) -> Tensor:
     return x.reshape(-1, x.shape[-1])
 
 
-def gather(
-    module: nn.Module, sides: dict[str, dict[Side, int]], inputs: list[tuple[Tensor, ...]]
-) -> dict[tuple[str, Side], Moments]:
-    """Run `module` on every one of `inputs` and return the moments of each layer's wanted sides.
+@dataclass(frozen=True)
+class Responses:
+    """What was gathered.
+
+    Attributes:
+        moments: by layer name and side.
+        pull: by layer name, how the outputs move with what a layer gives: the sum of g g', float64 [given, given], or
+            of g^2, [given], where that is wide; g is the derivative of a random projection of the outputs, each in
+            units of its own spread. Missing where nothing could be derived.
+    """
+
+    moments: dict[tuple[str, Side], Moments]
+    pull: dict[str, Tensor]
+
+
+def gather(module: nn.Module, sides: dict[str, dict[Side, int]], inputs: list[tuple[Tensor, ...]]) -> Responses:
+    """Run `module` forward and backward on every one of `inputs` and return what its layers read and gave.
 
     `sides` gives, per layer name, the sides and the size of their vectors. The module is put into eval mode.
     """
     found = {(name, side): Moments(size) for name, wanted in sides.items() for side, size in wanted.items()}
+    pull: dict[str, Tensor] = {}
     layers = dict(module.named_modules())
-    handles = []
+    asked = {parameter: parameter.requires_grad for parameter in module.parameters()}
+    signs = torch.Generator().manual_seed(0)
 
-    def watch(name: str) -> None:
-        def hook(layer: nn.Module, read: tuple[Tensor, ...], given: Tensor) -> None:
-            assert isinstance(layer, (nn.Conv2d, nn.Linear))  # noqa: S101 - no others are asked for
-            for side in sides[name]:
-                found[name, side].add(rows_of(layer, side, read[0], given))
+    def note(name: str, layer: nn.Module, read: tuple[Tensor, ...], given: Tensor) -> None:
+        assert isinstance(layer, (nn.Conv2d, nn.Linear))  # noqa: S101 - no others are asked for
+        for side in sides[name]:
+            found[name, side].add(rows_of(layer, side, read[0], given))
+        if given.requires_grad:
+            given.register_hook(partial(_pulled, pull, name, layer))  # type: ignore[no-untyped-call]
 
-        handles.append(layers[name].register_forward_hook(hook))
-
-    for name in sides:
-        watch(name)
-    module.eval()
+    handles = [layers[name].register_forward_hook(partial(note, name)) for name in sides]
+    module.eval().requires_grad_()
     try:
-        with torch.no_grad():
-            for batch in inputs:
-                module(*batch)
+        for batch in inputs:
+            with torch.enable_grad():
+                _project(tensors(module(*batch)), signs)
     finally:
         for handle in handles:
             handle.remove()
-    return found
+        for parameter, was in asked.items():
+            parameter.requires_grad_(was).grad = None
+    return Responses(found, pull)
+
+
+def _pulled(pull: dict[str, Tensor], name: str, layer: nn.Conv2d | nn.Linear, gradient: Tensor) -> None:
+    rows = _channels_last(layer, gradient.detach().cpu().double())
+    size = rows.shape[1]
+    seen = rows.T @ rows if size <= WIDEST_PULL else (rows**2).sum(0)
+    pull[name] = pull[name] + seen if name in pull else seen
+
+
+def _project(outputs: tuple[Tensor, ...], signs: torch.Generator) -> None:
+    """Derive the sum of all outputs that can be derived, each number with a random sign (Hutchinson's estimator)."""
+    total = None
+    for output in outputs:
+        if output.requires_grad:
+            sign = torch.randint(0, 2, output.shape, generator=signs).to(output) * 2 - 1
+            part = (output * sign).sum() / output.detach().std().clamp(min=1e-12)
+            total = part if total is None else total + part
+    if total is not None:
+        total.backward()  # type: ignore[no-untyped-call]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from edgecnn.compress.low_rank import FEWEST_WEIGHTS, factorize
-from edgecnn.compress.low_rank_split import split_for_given, split_for_read
-from edgecnn.compress.response import Moments
+from edgecnn.compress.low_rank_split import Metric, split_for_given, split_for_read
+from edgecnn.compress.response import Moments, gather
 from edgecnn.core.errors import InputError
 
 
@@ -58,18 +58,65 @@ def test_for_its_data_no_other_matrix_of_that_rank_is_better(sizes):
     centred = (layer(x) - layer(x).mean(0)).detach().double()
     least = float((torch.linalg.svdvals(centred)[4:] ** 2).sum())
     error = float((new(x) - layer(x)).detach().double().square().sum())
-    assert error == pytest.approx(least, rel=0.01)
-    assert rows[0].energy == pytest.approx(1 - least / float(centred.square().sum()), abs=1e-3)
+    assert least <= error < 1.05 * least
+    assert rows[0].energy == pytest.approx(1 - least / float(centred.square().sum()), abs=3e-3)
     plain, _ = factorize(nn.Sequential(layer), (x[:1],), ranks={"0": 4})
     assert float((plain(x) - layer(x)).detach().double().square().sum()) > 2 * least
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_channels_count_for_what_the_outputs_make_of_them(wide, monkeypatch):
+    if wide:
+        monkeypatch.setattr("edgecnn.compress.response.WIDEST_PULL", 8)
+    torch.manual_seed(0)
+    first, norm, last = nn.Linear(40, 32), nn.BatchNorm1d(32), nn.Linear(32, 8)
+    module, x = nn.Sequential(first, norm, last).eval(), torch.randn(2000, 40)
+    with torch.no_grad():
+        first.weight[16:] *= 0.05  # quiet channels, which the batch norm makes as loud as the others
+        norm.running_var.copy_(first(x).var(0))
+        last.weight[:, :12] = 0  # and loud ones that nobody reads
+    inputs = [(x,)]
+    new, (row,) = factorize(module, (x[:1],), ranks={"0": 20}, inputs=inputs)
+    lost = (new(x) - module(x)).detach().square().mean()
+    monkeypatch.setattr("edgecnn.compress.low_rank.Metric", lambda _pull: Metric())
+    blind, _ = factorize(module, (x[:1],), ranks={"0": 20}, inputs=inputs)
+    assert float(lost) < 0.1 * float((blind(x) - module(x)).detach().square().mean())
+    assert row.energy > 0.9
+
+
+def test_gathering_leaves_the_module_as_it_was():
+    module = nn.Sequential(nn.Linear(6, 5), nn.ReLU(inplace=True), nn.Linear(5, 4)).requires_grad_(requires_grad=False)
+    module[2].weight.requires_grad_()
+    found = gather(module, {"0": {"given": 5}, "2": {"read": 5}}, [(torch.randn(3, 6),), (torch.randn(2, 6),)])
+    assert found.moments["0", "given"].count == found.moments["2", "read"].count == 5
+    assert set(found.pull) == {"0", "2"}
+    assert [p.requires_grad for p in module.parameters()] == [False, False, True, False]
+    assert all(p.grad is None for p in module.parameters())
+
+
+def test_outputs_without_derivative_leave_all_channels_alike():
+    class Decided(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(8, 8)
+
+        def forward(self, x):
+            return self.layer(x).argmax(1)
+
+    x = torch.randn(64, 8)
+    found = gather(Decided(), {"layer": {"given": 8}}, [(x,)])
+    assert not found.pull
+    new, (row,) = factorize(Decided(), (x,), ranks={"layer": 2}, inputs=[(x,)])
+    assert row.rank == 2
+    assert new(x).shape == (64,)
 
 
 def test_what_is_read_and_what_is_given_tell_the_same():
     torch.manual_seed(0)
     layer, x = nn.Linear(10, 8), lopsided(5000, 10)
     matrix = layer.weight.detach().T
-    by_read = split_for_read(matrix, moments_of(x))
-    by_given = split_for_given(matrix, layer.bias, moments_of(layer(x)))
+    by_read = split_for_read(matrix, moments_of(x), Metric())
+    by_given = split_for_given(matrix, layer.bias, moments_of(layer(x)), Metric())
     torch.testing.assert_close(by_read.power, by_given.power, rtol=0.02, atol=1e-3)
     torch.testing.assert_close(by_read.mean, by_given.mean, rtol=1e-4, atol=1e-4)
 
@@ -81,7 +128,7 @@ def test_few_frames_do_not_silence_what_they_did_not_show():
     assert few.doubt > 0.5
     assert moments_of(torch.randn(20000, 20)).doubt > 0.5, "nothing but alike directions were seen"
     assert moments_of(lopsided(20000, 20)).doubt < 0.01
-    assert split_for_read(layer.weight.detach().T, few).rank_for(0.99) > 20
+    assert split_for_read(layer.weight.detach().T, few, Metric()).rank_for(0.99) > 20
 
 
 def test_a_separable_kernel_is_found_along_the_kernel():
