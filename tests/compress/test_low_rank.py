@@ -11,7 +11,9 @@ from torch import nn
 
 from edgecnn.compress.low_rank import FEWEST_WEIGHTS, factorize
 from edgecnn.compress.low_rank_split import Metric, split_for_given, split_for_read
+from edgecnn.compress.prune.groups import find_groups
 from edgecnn.compress.response import Moments, gather
+from edgecnn.compress.structure import rebuild, structure_of
 from edgecnn.core.errors import InputError
 
 
@@ -236,3 +238,19 @@ def test_moments_are_those_of_numpy():
         found.add(part)
     np.testing.assert_allclose(found.mean, rows.double().mean(0), rtol=1e-9)
     np.testing.assert_allclose(found.covariance, np.cov(rows.double().T, bias=True), rtol=1e-7, atol=1e-9)
+
+
+def test_what_was_split_is_rebuilt_from_code_and_structure_and_can_be_pruned():
+    torch.manual_seed(0)
+
+    def made():
+        return nn.Sequential(nn.Conv2d(3, 32, 3, 2), nn.ReLU(), nn.Conv2d(32, 48, 3), nn.Flatten(), nn.Linear(1200, 64))
+
+    module, x = made().eval(), torch.randn(2, 3, 16, 16)
+    new, rows = factorize(module, (x[:1],), ranks={"2": 8, "4": 16}, inputs=[(x,)])
+    assert all(row.kind != "kept" for row in rows)
+    again = rebuild(made(), structure_of(new, module)).eval()
+    again.load_state_dict(new.state_dict())
+    assert torch.equal(again(x), new(x))
+    inner = {group.name: group.channels for group in find_groups(new, (x[:1],)).groups}
+    assert inner["2.0"] == 8, "what runs between the two layers can be pruned too"
