@@ -12,6 +12,8 @@ from edgecnn.core.errors import EdgecnnError
 COMMANDS = {
     "run": ("run", "Run a recipe: from data to a proven bundle and its report."),
     "train": ("stages", "Run a recipe up to training."),
+    "prune": ("prune", "Prune a network until it is as fast as it shall be, measured on its target."),
+    "compress": ("compress", "Prune and quantize a model as far as it may lose, into a proven bundle."),
     "export": ("stages", "Run a recipe up to the exported ONNX and its golden vectors."),
     "quantize": ("quantize", "Quantize an ONNX file into a proven bundle, or run a recipe up to INT8."),
     "compile": ("stages", "Run a recipe up to the engines' files."),

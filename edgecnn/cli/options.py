@@ -57,7 +57,11 @@ def run_recipe(
 
     loaded = load_recipe(shared.find("recipes", recipe), parse_overrides(overrides))
     place = workdir or Path("runs") / loaded.name
-    result = pipeline.run(loaded, place, start=start, until=until)
+    show_run(pipeline.run(loaded, place, start=start, until=until), place, as_json=as_json)
+
+
+def show_run(result: "Run", place: Path, *, as_json: bool) -> None:
+    """Print where a run's results stand; raise `GateError` when a gate failed."""
     if as_json:
         click.echo(json.dumps(_summary(result, place)))
     else:

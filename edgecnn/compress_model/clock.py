@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
+import numpy as np
 import onnx
 from torch import nn
 
@@ -12,6 +13,9 @@ from edgecnn.compress_model.subject import Subject
 from edgecnn.core.measure import Measurement
 from edgecnn.core.registry import TARGETS
 from edgecnn.runtime.race import speedups, times
+
+ENOUGH_ROUNDS, MOST_REPEATS = 100, 4
+"""Rounds a verdict on speed wants, and how often more time is given where a busy machine leaves fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,10 @@ class Clock:
         stopwatch = self.stopwatch(target)
         with stopwatch.opened([self._original(target), model]) as engines:
             taken = times(engines, self.seconds)
+            for _ in range(MOST_REPEATS):
+                if len(taken) >= ENOUGH_ROUNDS:
+                    break
+                taken = np.concatenate([taken, times(engines, self.seconds)])
         on = stopwatch.place.text()
         original, latency = quiet_ms(taken, on)
         return Timed(latency, speedups(taken, on=on)[1], original)

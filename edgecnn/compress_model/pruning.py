@@ -101,7 +101,9 @@ class Pruning:
     def _widths(self, worth: Mapping[str, Tensor], speedup: float) -> dict[str, int]:
         budget = self.predict.milliseconds({}) * self.start / speedup
         groups, floor = self.groups.groups, self.settings.floor
-        return allocate(groups, worth, self.predict.milliseconds, budget_ms=budget, floor=floor)
+        return allocate(
+            groups, worth, self.predict.milliseconds, budget_ms=budget, floor=floor, align=self.predict.align
+        )
 
     def _worth(self, module: nn.Module, kept: Mapping[str, list[int]]) -> dict[str, Tensor]:
         """Return the importance of every channel of every group, 0 where it is gone."""
@@ -141,5 +143,5 @@ class Pruning:
         predict = self.predict
         value = self.start * predict.speedup({name: len(channels) for name, channels in left.items()})
         spread = None if predict.error is None else 1 + 2 * predict.error
-        bounds = (None, None) if spread is None else (value / spread, value * spread)
-        return Measurement(value, "x", predict.trials + 1, *bounds, how="predicted", on=predict.on)
+        low, high = (None, None) if spread is None else (value / spread, value * spread)
+        return Measurement(value, "x", predict.trials + 1, low, high, how="predicted", on=predict.on)

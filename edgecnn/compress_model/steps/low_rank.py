@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 
+import msgspec
 import torch
 from torch import nn
 
 from edgecnn.compress.low_rank import Factored, factorize
 from edgecnn.compress_model.context import Context, Outcome, fitting
 from edgecnn.compress_model.layer_table import LayerTable
+from edgecnn.compress_model.progress import remembered
 from edgecnn.compress_model.steps import finetune
 from edgecnn.core.compression import LowRankStep
 from edgecnn.core.errors import EdgecnnError
@@ -18,10 +20,27 @@ class _UntimedError(EdgecnnError):
     """The engine refused a layer by itself, so that times can't be compared."""
 
 
+class _Split(msgspec.Struct, frozen=True):
+    """What became of the layers: how many were split, in words, and why others were not."""
+
+    count: int
+    notes: tuple[str, ...]
+    refused: dict[str, str]
+
+
 def run(settings: LowRankStep, module: nn.Module, context: Context) -> Outcome:
     """Return a copy of `module` with layers split in two where that pays."""
-    target = settings.target or context.target
-    table = LayerTable(context.clock.stopwatch(target))
+    original = context.subject.original
+    new, split = remembered(context.folder / "split", original, _Split, lambda: _split(settings, module, context))
+    if settings.recover is None or not split.count:
+        return Outcome(new, refused=split.refused, notes=split.notes)
+    back = finetune.recovered(new, settings.recover, context)
+    notes = (*split.notes, *finetune.notes(back))
+    return Outcome(back.module, refused=split.refused, curve=back.curve, notes=notes)
+
+
+def _split(settings: LowRankStep, module: nn.Module, context: Context) -> tuple[nn.Module, _Split]:
+    table = LayerTable(context.clock.stopwatch(settings.target or context.target))
     notes: tuple[str, ...] = ()
     try:
         new, rows = _factorized(settings, module, context, _timer(table))
@@ -32,12 +51,7 @@ def run(settings: LowRankStep, module: nn.Module, context: Context) -> Outcome:
     if not split:
         notes = (*notes, "no layer was split: none is both large enough and faster as two")
     refused = {row.name: row.note for row in rows if row.kind == "kept"}
-    notes = (*notes, *(_told(row) for row in split))
-    curve = ()
-    if settings.recover is not None and split:
-        back = finetune.recovered(new, settings.recover, context)
-        new, curve, notes = back.module, back.curve, (*notes, *finetune.notes(back))
-    return Outcome(new.eval(), refused=refused, curve=curve, notes=notes)
+    return new, _Split(len(split), (*notes, *map(_told, split)), refused)
 
 
 def _factorized(

@@ -35,7 +35,7 @@ def run(settings: PruneStep, module: nn.Module, context: Context) -> Outcome:
     if not groups.groups:
         return _useless(settings, module, "pruning can't help: no group of channels can be cut", refused, context)
     timed = context.clock.time(module, target)
-    start = timed.speedup.value
+    start = 1.0 if module is context.subject.original else timed.speedup.value
     goal = settings.speedup or (timed.original.value / settings.latency_ms if settings.latency_ms else None)
     if goal is not None and start >= goal:
         text = f"nothing to prune: {start:.2f}x is reached already, {goal:.2f}x was asked for"
@@ -139,19 +139,20 @@ def _recovered(pruning: Pruning, smaller: nn.Module, made: Cut, ask: float, numb
     judge = context.subject.judge
     scores = judge.scores(smaller)
     figure = judge.figure(scores)
-    module, after, curve, notes = smaller, figure, (), ()
+    module = smaller
+    curve: tuple[Epoch, ...] = ()
+    notes: tuple[str, ...] = ()
     if settings.recover is not None:
         found = finetune.recovered(smaller, settings.recover, context, f"recover{number}")
         module, curve, notes = found.module, found.curve, finetune.notes(found)
         scores = judge.scores(module)
-        after = judge.figure(scores)
     lost = judge.drop(context.scores, scores).value
     record = PruneRound(
         goal=ask,
         predicted=made.predicted,
         speedup=made.speedup,
         cut=figure,
-        figure=after,
+        figure=judge.figure(scores),
         parameters=parameters_of(module),
         kept=settings.max_drop is None or lost <= settings.max_drop,
     )

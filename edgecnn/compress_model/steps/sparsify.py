@@ -16,13 +16,14 @@ def run(settings: SparsifyStep, module: nn.Module, context: Context) -> Outcome:
     """Return a copy of `module` with two of every four weights zero."""
     sparse = copy.deepcopy(module)
     found = masks(settings, sparse)
-    curve, notes = (), (f"{100 * found.share(sparse):.0f} % of the parameters are zero; {CONFIRMED_BY}",)
-    if settings.recover is not None:
-        back = finetune.recovered(sparse, settings.recover, replace(context, mend=found.apply))
-        sparse, curve, notes = back.module, back.curve, (*notes, *finetune.notes(back))
-    if not found.holds(sparse):
+    note = f"{100 * found.share(sparse):.0f} % of the parameters are zero; {CONFIRMED_BY}"
+    if settings.recover is None:
+        return Outcome(sparse, refused=found.refused, notes=(note,), mend=found.apply)
+    back = finetune.recovered(sparse, settings.recover, replace(context, mend=found.apply))
+    if not found.holds(back.module):
         raise StageError("sparsify: recovery training broke the 2:4 pattern; report this")
-    return Outcome(sparse, refused=found.refused, curve=curve, notes=notes, mend=found.apply)
+    notes = (note, *finetune.notes(back))
+    return Outcome(back.module, refused=found.refused, curve=back.curve, notes=notes, mend=found.apply)
 
 
 def masks(settings: SparsifyStep, module: nn.Module) -> Sparsity:

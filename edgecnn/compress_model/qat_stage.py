@@ -1,0 +1,129 @@
+"""The qat stage: each target's quantized model trained where the recipe says so, else as quantization left it."""
+
+import shutil
+import sys
+from importlib.metadata import version
+from typing import Any, final
+
+import onnx
+import torch
+from msgspec.structs import replace
+
+from edgecnn.compress.quantize.drift import measure_drift
+from edgecnn.compress.quantize.stage import DRIFT_FRAMES, training_frames
+from edgecnn.compress_model.qat import Lessons, frames_as_they_are, moved, train_quantized
+from edgecnn.core import atomic, evidence
+from edgecnn.core.compression import QatStep
+from edgecnn.core.errors import StageError
+from edgecnn.core.evidence import ExportResult, QuantizedModel, QuantizeResult
+from edgecnn.core.recipe import Recipe
+from edgecnn.core.registry import TARGETS, TASKS, resolve
+from edgecnn.core.stage import Job
+from edgecnn.data.split import LABELS_READ_BY
+from edgecnn.train.dataset import EncodedSamples
+from edgecnn.train.monitor import FigureMonitor
+from edgecnn.train.prepared import prepared
+from edgecnn.train.stage import monitored
+
+RESULT = "quantize.json"
+
+
+@final
+class QatStage:
+    """Leaves what the quantize stage leaves, its models trained."""
+
+    name = "qat"
+    needs: tuple[str, ...] = ("data", "export", "quantize")
+    code = (
+        "edgecnn.compress_model.qat",
+        "edgecnn.compress_model.qat_stage",
+        "edgecnn.compress.quantize",
+        "edgecnn.train",
+        "edgecnn.runtime",
+        "edgecnn.metrics",
+        "edgecnn.core",
+        *LABELS_READ_BY,
+    )
+
+    def parameters(self, recipe: Recipe) -> Any:
+        """Return the step and all it goes by; nothing where there is none."""
+        step = qat_step(recipe)
+        if step is None:
+            return {"qat": None}
+        names = ("torch", "onnx", "onnxruntime")
+        return {
+            "qat": step,
+            "task": recipe.task,
+            "model": recipe.model,
+            "train": recipe.train,
+            "seed": recipe.seed,
+            "versions": {name: version(name) for name in names},
+        }
+
+    def run(self, job: Job) -> None:
+        """Train, or pass on."""
+        source = job.inputs["quantize"]
+        quantized = evidence.read(source / RESULT, QuantizeResult)
+        step = qat_step(job.recipe)
+        if step is None or not quantized.models:
+            for model in quantized.models:
+                shutil.copyfile(source / model.file, job.out / model.file)
+            evidence.write(job.out / RESULT, quantized)
+            return
+        torch.manual_seed(job.recipe.seed)
+        lessons = _lessons(job)
+        models = tuple(_trained(model, step, lessons, job) for model in quantized.models)
+        evidence.write(job.out / RESULT, QuantizeResult(models, {**quantized.versions, "torch": version("torch")}))
+
+    def ensures(self, out: Any) -> None:
+        """Raise unless every model that the record names is there."""
+        for model in evidence.read(out / RESULT, QuantizeResult).models:
+            if not (out / model.file).is_file():
+                raise StageError(f"qat: {out} holds no {model.file}")
+
+
+def qat_step(recipe: Recipe) -> QatStep | None:
+    """Return the recipe's qat step, None if it has none."""
+    found: list[Any] = [step.settings for step in recipe.compress if step.name == "qat"]
+    return found[0] if found else None
+
+
+def _lessons(job: Job) -> Lessons:
+    recipe, frame = job.recipe, job.recipe.model.frame
+    task = TASKS[recipe.task]
+    codec = resolve("codec", task.codec)(recipe.model.decode)
+    shown, held = monitored(job)
+    pictures = prepared(shown, frame, job.partial)
+    return Lessons(
+        data=EncodedSamples(shown, pictures, frame, codec, seed=recipe.seed, strength=recipe.train.augment),
+        monitor=FigureMonitor(held, recipe, frames_as_they_are),
+        base=recipe.train,
+        seed=recipe.seed,
+        loss=resolve("loss", task.loss),
+        logits=codec.logits,
+    )
+
+
+def _trained(model: QuantizedModel, step: QatStep, lessons: Lessons, job: Job) -> QuantizedModel:
+    scheme = resolve("scheme", model.scheme)
+    exported = evidence.read(job.inputs["export"] / "export.json", ExportResult)
+    original = onnx.load(job.inputs["export"] / exported.models[str(TARGETS[model.target].opset)])
+    quantized = onnx.load(job.inputs["quantize"] / model.file)
+    found = train_quantized(quantized, original, scheme, lessons, step, job.partial / model.target)
+    told = (
+        f"trained: {lessons.monitor.figure} {found.start:.4f} before, {found.figure:.4f} after "
+        f"({len(lessons.monitor.truths)} training frames kept out, epoch {found.best_epoch} of {step.epochs})"
+        if found.best_epoch
+        else f"training was no better than {found.start:.4f} and is not kept"
+    )
+    sys.stderr.write(f"  {model.target}: {told}\n")
+    atomic.write_bytes(job.out / model.file, found.model.SerializeToString(deterministic=True))
+    drift = measure_drift(
+        original,
+        found.model,
+        training_frames(job, limit=DRIFT_FRAMES),
+        frames=DRIFT_FRAMES,
+        threads=job.recipe.bench.threads,
+        left_in_float=model.left_in_float,
+    )
+    return replace(model, tensors=moved(model.tensors, found.scales), drift=drift, notes=(*model.notes, told))
