@@ -56,6 +56,8 @@ class LatencyPrediction:
         error: mean relative error at networks that the fit did not see (each left out in turn); None before `fitted`.
         how: `measured` where layers were timed, else `predicted`.
         on: engine and machine.
+        align: what widths are to be multiples of for this to hold; None as in `candidates`.
+        trials: networks that were timed at other widths.
     """
 
     groups: tuple[Group, ...]
@@ -67,6 +69,7 @@ class LatencyPrediction:
     stays_ms: float
     on: str
     how: How
+    align: int | None = None
     error: float | None = None
     trials: int = 0
 
@@ -169,9 +172,17 @@ def prediction(
     """
     layers = timed_layers(shapes, groups, times, floor, align)
     bare = LatencyPrediction(
-        tuple(groups), tuple(layers), whole or Measurement(0, "ms", 0), call_ms, (1.0,) * len(KINDS), 0.0, 0.0,
-        times.on, times.how,
-    )  # fmt: skip
+        groups=tuple(groups),
+        layers=tuple(layers),
+        whole=whole or Measurement(0, "ms", 0),
+        call_ms=call_ms,
+        factors=(1.0,) * len(KINDS),
+        moves_ms=0.0,
+        stays_ms=0.0,
+        on=times.on,
+        how=times.how,
+        align=align,
+    )
     total = bare.milliseconds({}) - call_ms
     if whole is None:
         return replace(bare, whole=Measurement(total + call_ms, "ms", 0, how="predicted", on=times.on))

@@ -34,14 +34,12 @@ class Verdict:
     why: str
 
 
-def can_pruning_help(
-    prediction: LatencyPrediction, asked: float | None = None, *, floor: float = 0.1, align: int | None = None
-) -> Verdict:
+def can_pruning_help(prediction: LatencyPrediction, asked: float | None = None, *, floor: float = 0.1) -> Verdict:
     """Return whether `prediction`'s network can be made `asked` times as fast (None: faster at all) by pruning.
 
-    `floor` and `align` limit the widths as in `candidates`.
+    `floor` limits the widths as in `candidates`, and so does the prediction's own alignment.
     """
-    best = _fastest(prediction, floor, align)
+    best = _fastest(prediction, floor)
     speedup, shares = prediction.speedup(best), prediction.shares()
     touched = {layer.name for layer in prediction.layers if layer.ins or layer.outs}
     shrinkable = sum(shares[name] for name in touched)
@@ -49,20 +47,21 @@ def can_pruning_help(
     helps = speedup >= needed
     wanted = "a gain that could be measured" if asked is None else f"{asked:.2f}x"
     origin = "measured" if prediction.how == "measured" else "data-sheet"
+    within = "" if prediction.error is None else f", within {prediction.error:.0%}"
     text = (
-        f"pruning can{'' if helps else 'not'} reach {wanted}: by {origin} layer times ({prediction.on}) the fastest "
-        f"widths with {floor:.0%} of the channels left give {speedup:.2f}x; {shrinkable:.0%} of "
+        f"pruning can{'' if helps else 'not'} reach {wanted}: by {origin} layer times ({prediction.on}{within}) the "
+        f"fastest widths with {floor:.0%} of the channels left give {speedup:.2f}x; {shrinkable:.0%} of "
         f"{prediction.milliseconds({}):.3f} ms is in layers with channels to lose, {shares['call']:.0%} in the call"
     )
     why = "" if helps else _why(prediction, shares, best, touched)
     return Verdict(helps, speedup, best, shrinkable, shares["call"], f"{text}{f'; {why}' if why else ''}", why)
 
 
-def _fastest(prediction: LatencyPrediction, floor: float, align: int | None) -> dict[str, int]:
+def _fastest(prediction: LatencyPrediction, floor: float) -> dict[str, int]:
     """Return the fastest widths found, one group after another: the least widths are not always the fastest."""
-    widths = {group.name: candidates(group, floor, align)[0] for group in prediction.groups}
+    widths = {group.name: candidates(group, floor, prediction.align)[0] for group in prediction.groups}
     for group in prediction.groups:
-        options = [{**widths, group.name: width} for width in candidates(group, floor, align)]
+        options = [{**widths, group.name: width} for width in candidates(group, floor, prediction.align)]
         widths = min(options, key=prediction.milliseconds)
     return widths
 

@@ -10,6 +10,11 @@ Widths: TypeAlias = Mapping[str, int]
 """How many channels each group keeps, by its name; a group that is not named keeps all."""
 
 FINE, MIDDLE, COARSE = 4, 8, 16
+BLOCK = 16
+"""Channels that some engines lay out together; what is no multiple of that leaves their layout at every sum and concat.
+
+ONNX Runtime on x86 is such an engine: a dense network pruned to odd widths came out up to 1.5 times slower than whole.
+"""
 MOST = 16
 
 
