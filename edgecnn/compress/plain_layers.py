@@ -8,7 +8,7 @@ from torch import nn
 from edgecnn.core.errors import InputError
 from edgecnn.core.structure import PlainLayer
 
-CONVOLUTIONS: dict[int, type[nn.Conv1d | nn.Conv2d | nn.Conv3d]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+CONVOLUTIONS: dict[int, Callable[..., nn.Module]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
 
 def describe_plain(layer: nn.Module) -> PlainLayer:
@@ -19,8 +19,7 @@ def describe_plain(layer: nn.Module) -> PlainLayer:
     """
     if type(layer) is nn.Linear:
         return PlainLayer("linear", layer.in_features, layer.out_features, bias=layer.bias is not None)
-    if type(layer) in CONVOLUTIONS.values():
-        assert isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Conv3d))  # noqa: S101 - said above, in other words
+    if isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Conv3d)) and type(layer) in CONVOLUTIONS.values():
         return PlainLayer(
             "conv",
             layer.in_channels,
@@ -52,10 +51,9 @@ def build_plain(name: str, part: PlainLayer, instead: nn.Module) -> nn.Module:
     sound = all(len(extent) == axes for extent in extents) and 0 not in (*part.kernel, *part.stride, *part.dilation)
     if not sound or part.inputs % part.groups or part.outputs % part.groups:
         raise InputError(f"the structure does not fit: its convolution in place of '{name}' is not sound")
-    make: Callable[..., nn.Module] = CONVOLUTIONS[axes]
     outer = (part.padding, part.dilation, part.groups, part.bias, part.padding_mode)
     try:
-        return make(part.inputs, part.outputs, part.kernel, part.stride, *outer)
+        return CONVOLUTIONS[axes](part.inputs, part.outputs, part.kernel, part.stride, *outer)
     except ValueError as error:
         raise InputError(f"the structure does not fit: in place of '{name}' {error}") from error
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch_pruning import DependencyGraph, ops
 from torch_pruning._helpers import _HybridIndex
+from torch_pruning.dependency import index_mapping
 
 from edgecnn.compress.prune.group import Group, Member
 from edgecnn.compress.prune.layers import IN, OUT, layer_of
@@ -53,6 +54,7 @@ def trace(module: nn.Module, example: tuple[Tensor, ...]) -> tuple[tuple[Group, 
             warnings.simplefilter("ignore")
             _free_tables(traced)
             graph = _Graph().build_dependency(traced, example, output_transform=_traced, verbose=False)
+            _follow_all(graph)
     return _Walk(graph, traced).groups()
 
 
@@ -63,6 +65,16 @@ class _Graph(DependencyGraph):  # type: ignore[misc]
         """Return what knows the channels of `module`."""
         plain = isinstance(module, _ConvNd) and module.in_channels != module.out_channels
         return self.REGISTERED_PRUNERS[ops.OPTYPE.CONV] if plain else super().get_pruner_of_module(module)
+
+
+def _follow_all(graph: DependencyGraph) -> None:
+    """Follow channels through every concatenation and split.
+
+    The graph gives that up behind any parameter of three axes, which it takes for a transformer's class token.
+    """
+    for node in graph.module2node.values():
+        node.enable_index_mapping = True
+    index_mapping.update_index_mapping(graph)
 
 
 class _Walk:

@@ -123,6 +123,15 @@ def dense(i, o, style):
     return nn.Sequential(Branches([nn.Identity(), conv(i, 8, 3, style)], concat), conv(i + 8, o, 1, style))
 
 
+def blocks(i, o, style):
+    return nn.Sequential(conv(i, 16, 1, style), conv(16, 16, 3, style, 8), conv(16, o, 1, style))
+
+
+def shared(i, o, style):
+    twice = conv(i, i, 3, style)
+    return nn.Sequential(twice, twice, conv(i, o, 1, style))
+
+
 def halves(i, o, style):
     def split(x):
         a, b = x.split([i // 2, i // 2], 1)
@@ -137,9 +146,7 @@ BLOCKS = {
     "residual": residual,
     "inverted": inverted,
     "grouped": lambda i, o, style: nn.Sequential(conv(i, o, 3, style, groups=2), conv(o, o, 3, style, groups=4)),
-    "blocks": lambda i, o, style: nn.Sequential(
-        conv(i, 16, 1, style), conv(16, 16, 3, style, 8), conv(16, o, 1, style)
-    ),
+    "blocks": blocks,
     "dense": dense,
     "inception": inception,
     "up_and_down": up_and_down,
@@ -153,9 +160,7 @@ BLOCKS = {
     ),
     "softmax": lambda i, o, style: nn.Sequential(conv(i, o, 1, style), nn.Softmax(1), nn.Conv2d(o, o, 1)),
     "attention": lambda i, o, _style: Attend(i, o),
-    "shared": lambda i, o, style: (lambda twice: nn.Sequential(twice, twice, conv(i, o, 1, style)))(
-        conv(i, i, 3, style)
-    ),
+    "shared": shared,
 }
 
 

@@ -26,9 +26,7 @@ def judged(name, network, groups=None, losses=(loss,)):
 
 
 @pytest.mark.parametrize("name", CRITERIA)
-@pytest.mark.parametrize(
-    "kind", ["dense", "grouped", "grouped_blocks", "up_and_down_blocks", "flattened", "layer_scale"]
-)
+@pytest.mark.parametrize("kind", ["dense", "grouped", "grouped_blocks", "up_and_down_blocks", "layer_scale"])
 def test_every_group_is_judged_channel_by_channel(name, kind):
     network = NETWORKS[kind]().train()
     before = copy.deepcopy(network.state_dict())

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_modules import SIDE, networks
+from random_modules import SIDE, RandomNetwork, networks
 
 from edgecnn.compress.prune.cut import cut
 from edgecnn.compress.prune.groups import find_groups
@@ -75,10 +75,13 @@ def test_random_networks_run_train_and_come_back(drawn):
     comes_back(network, small)
 
 
-@given(cuts())
-@settings(max_examples=3, **CALM)
-def test_a_few_random_networks_export(drawn):
-    exports(drawn[2])
+def test_one_pruned_network_of_many_blocks_exports():
+    blocks = [("grouped", 16, "group", "prelu"), ("channels_last", 12, "batch", "relu"), ("gated", 16, "batch", "silu")]
+    network = RandomNetwork(16, blocks, "flat").eval()
+    groups = find_groups(network, EXAMPLE).groups
+    found = {"body.0.0": 8, "body.1.0.0": 2, "body.2.0.up": 32, "body.2.1.0": 12, "body.3.0": 16, "one.0": 12}
+    assert {group.name: group.channels for group in groups} == found
+    exports(cut(network, EXAMPLE, {group.name: torch.arange(0, group.channels, 2) for group in groups}))
 
 
 @pytest.mark.slow
