@@ -33,7 +33,7 @@ def trained(tmp_path_factory):
 class Counted:
     """A prediction that counts the multiply-adds of the whole network, as the clock of these tests does."""
 
-    error, trials, on = 0.05, 3, "counted"
+    error, trials, on, align = 0.05, 3, "counted", None
 
     def __init__(self, module, groups, subject):
         self.module, self.groups, self.subject = module, groups, subject
