@@ -44,18 +44,28 @@ def trace(module: nn.Module, example: tuple[Tensor, ...]) -> tuple[tuple[Group, 
     Raises:
         InputError: `module` does not run on `example`.
     """
-    traced = copy.deepcopy(module).eval().requires_grad_(requires_grad=True)
+    try:
+        traced = copy.deepcopy(module).eval().requires_grad_(requires_grad=True)
+    except (RuntimeError, TypeError) as error:
+        raise InputError(f"the network can't be copied: {line_of(error)}") from error
     with torch.enable_grad():
         try:
             traced(*example)
         except Exception as error:
             raise InputError(f"the network does not run on the example: {line_of(error)}") from error
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            _free_tables(traced)
+        return _Walk(_graph_of(traced, example), traced).groups()
+
+
+def _graph_of(traced: nn.Module, example: tuple[Tensor, ...]) -> DependencyGraph:
+    _free_tables(traced)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
             graph = _Graph().build_dependency(traced, example, output_transform=_traced, verbose=False)
-            _follow_all(graph)
-    return _Walk(graph, traced).groups()
+        except Exception as error:
+            raise InputError(f"the network's channels can't be followed: {line_of(error)}") from error
+    _follow_all(graph)
+    return graph
 
 
 class _Graph(DependencyGraph):  # type: ignore[misc]
@@ -90,6 +100,9 @@ class _Walk:
         }
         self.names = _names(module)
         self.tied = _tied(module)
+        self.reasons = {
+            (index, side): self._reason(index, side) for index in range(len(self.nodes)) for side in (OUT, IN)
+        }
         self.parent: dict[Point, Point] = {}
         self.poison: dict[Point, str] = {}
         self.pending: deque[tuple[Place, list[int]]] = deque()
@@ -116,19 +129,24 @@ class _Walk:
             self.pending.append((place, onward))
 
     def _check(self, point: Point) -> None:
-        node, layer = self.nodes[point[0]], self.layers.get(point[0])
-        if not node.outputs and point[1] == OUT:
-            self.poison[point] = OPAQUE[ops.OPTYPE.OUTPUT]
-        elif node.type == ops.OPTYPE.ELEMENTWISE and any(name in str(node.module) for name in PRODUCTS):
-            self.poison[point] = "it runs into a product of two signals, as in attention"
-        elif node.type in OPAQUE:
-            self.poison[point] = OPAQUE[node.type]
-        elif layer and id(node.module) in self.tied:
-            self.poison[point] = f"{self.names[id(node.module)]} shares its weight with another layer"
-        elif layer and layer.reason:
-            self.poison[point] = layer.reason
-        elif layer and point[2] >= (layer.outputs if point[1] == OUT else layer.inputs):
-            self.poison[point] = f"its channels can't be followed into {self.names.get(id(node.module), 'a layer')}"
+        index, side, channel = point
+        layer = self.layers.get(index)
+        if reason := self.reasons.get((index, side)):
+            self.poison[point] = reason
+        elif layer and channel >= (layer.outputs if side == OUT else layer.inputs):
+            name = self.names.get(id(self.nodes[index].module), "a layer")
+            self.poison[point] = f"its channels can't be followed into {name}"
+
+    def _reason(self, index: int, side: str) -> str:
+        """Return why no channel on this side of a node can be cut, or nothing."""
+        node, layer = self.nodes[index], self.layers.get(index)
+        if not node.outputs and side == OUT:
+            return OPAQUE[ops.OPTYPE.OUTPUT]
+        if node.type == ops.OPTYPE.ELEMENTWISE and any(name in str(node.module) for name in PRODUCTS):
+            return "it runs into a product of two signals, as in attention"
+        if layer and id(node.module) in self.tied:
+            return f"{self.names[id(node.module)]} shares its weight with another layer"
+        return (layer.reason if layer else "") or OPAQUE.get(node.type, "")
 
     def _join(self, one: Point, other: Point) -> None:
         a, b = self._root(one), self._root(other)

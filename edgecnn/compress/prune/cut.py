@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from edgecnn.compress.prune.apply import apply_cut
 from edgecnn.compress.prune.channels import trace
 from edgecnn.compress.prune.group import Group
+from edgecnn.compress.prune.modes import in_eval
 from edgecnn.compress.prune.nest import line_of
 from edgecnn.core.errors import InputError
 from edgecnn.core.registry import choose
@@ -28,13 +29,12 @@ def cut(module: nn.Module, example: tuple[Tensor, ...], keep: Mapping[str, Tenso
         _check(choose("group", known, name), channels)
     smaller = copy.deepcopy(module)
     apply_cut(smaller, groups, keep)
-    mode = smaller.training
-    with torch.no_grad():
+    with torch.no_grad(), in_eval(smaller):
         try:
-            smaller.eval()(*example)
+            smaller(*example)
         except Exception as error:
             raise InputError(f"the network does not run without these channels: {line_of(error)}") from error
-    return smaller.train(mode)
+    return smaller
 
 
 def _check(group: Group, channels: Tensor) -> None:

@@ -83,10 +83,10 @@ def _choice(group: Group, draw: torch.Generator) -> Tensor:
 
 def _differs(bench: Bench, groups: tuple[Group, ...], keep: dict[str, Tensor]) -> str:
     cut, silent = copy.deepcopy(bench.module), copy.deepcopy(bench.module)
-    apply_cut(cut, groups, keep)
     for group in groups:
         silence(silent, group, removed(group, keep[group.name]))
     try:
+        apply_cut(cut, groups, keep)
         found = tensors_of(bench.run(cut))
     except Exception as error:  # noqa: BLE001 - whatever a stranger's forward raises is the answer
         return f"the network's code counts on its number of channels ({line_of(error)})"

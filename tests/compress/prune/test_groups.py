@@ -238,3 +238,26 @@ def test_cut_again_and_again_the_groups_stay(name):
         network = cut(network, EXAMPLE, {group: torch.arange(n) for group, n in left.items() if group in found})
         found = {group.name: group.channels for group in find_groups(network, EXAMPLE).groups}
         assert found == {group: n for group, n in left.items() if n > 1}
+
+
+def test_parts_keep_their_modes():
+    network = Wrapped(Residual()).train()
+    network.stem[1].eval()
+    small = cut(network, EXAMPLE, {"stem.0": torch.arange(4)})
+    assert small.training
+    assert small.block.one[1].training
+    assert not small.stem[1].training
+
+
+def test_code_that_hides_its_gradients_is_one_line():
+    class Hidden(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one = nn.Conv2d(3, 8, 1)
+
+        def forward(self, x):
+            with torch.no_grad():
+                return self.one(x)
+
+    groups = find_groups(Hidden(), EXAMPLE)
+    assert groups.groups == ()

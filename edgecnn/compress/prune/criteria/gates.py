@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from edgecnn.compress.prune.group import Group, Groups, Member
 from edgecnn.compress.prune.layers import IN, channel_axis
+from edgecnn.compress.prune.modes import in_eval
 from edgecnn.core.errors import InputError
 
 Losses = Iterable[Callable[[nn.Module], Tensor]]
@@ -30,18 +31,14 @@ def gate_gradients(module: nn.Module, groups: Groups, losses: Losses | None) -> 
     """
     if losses is None:
         raise InputError("this pruning criterion needs training batches; without data use l1, l2 or geometric_median")
-    mode = module.training
-    module.eval()
     empty = True
-    try:
+    with in_eval(module):
         for loss in losses:
             empty = False
             with torch.enable_grad(), _gates(module, groups) as found:
                 loss(module).backward()  # type: ignore[no-untyped-call]
             module.zero_grad(set_to_none=True)
             yield {group.name: _of(group, found) for group in groups.groups}
-    finally:
-        module.train(mode)
     if empty:
         raise InputError("this pruning criterion needs training batches and was given none")
 
