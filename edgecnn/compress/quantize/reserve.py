@@ -10,7 +10,7 @@ from edgecnn.compress.quantize.search import FINALISTS, LAST_RACE_S, RACE_S
 
 MOST_CORRECTION_S = 30.0
 CORRECTION_SHARE = 0.1
-LEAST_SEARCH_SHARE = 0.4
+LEAST_SEARCH_SHARE = 0.6
 """Of a time too short for all, what the search itself gets: without it the finalists would be none."""
 UNFORESEEN = 1.5
 """A quantized candidate takes this many times as long to be built and judged as the float model to be judged."""
