@@ -29,8 +29,9 @@ HALVED = frozenset({"openvino"})
 DEVICES = {"openvino_gpu": {"device": "GPU"}, "openvino_npu": {"device": "NPU"}}
 """Options that an engine needs to run on the unit a scheme is for."""
 AS_IT_CAME = "as it came"
-AIM_ABOVE = 0.25
-"""How much of what is left above the floor a search keeps in hand, having tried many mixes on a few frames."""
+AIM_ABOVE, AIM_ABOVE_FITTED = 0.25, 0.5
+"""How much of what is left above the floor a search keeps in hand, having tried many mixes on a few frames; more where
+those are the frames that ranges and rounding were fitted to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,7 @@ def _aim(source: Source) -> float:
     is flattered by those it does.
     """
     floor = source.options.min_agreement
-    return floor + AIM_ABOVE * (100 - floor)
+    return floor + (AIM_ABOVE if source.apart else AIM_ABOVE_FITTED) * (100 - floor)
 
 
 def _settings(options: Options) -> Settings:
