@@ -6,34 +6,22 @@ are not used: they mix channels that are bound to different layers, and know nei
 """
 
 import copy
-import warnings
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd
-from torch_pruning import DependencyGraph, ops
 from torch_pruning._helpers import _HybridIndex
-from torch_pruning.dependency import index_mapping
 
+from edgecnn.compress.prune.dependency_graph import OUTPUT, chunk, graph_of, opaque
 from edgecnn.compress.prune.group import Group, Member
 from edgecnn.compress.prune.layers import IN, OUT, layer_of
-from edgecnn.compress.prune.nest import line_of, tensors_of
+from edgecnn.compress.prune.nest import line_of
 from edgecnn.core.errors import InputError
 
 Place = tuple[int, str]  # a node of the graph and a side of it
 Point = tuple[int, str, int]  # and a channel there
-
-OPAQUE = {
-    ops.OPTYPE.MHA: "attention heads fix its width",
-    ops.OPTYPE.LSTM: "it runs into a recurrent layer",
-    ops.OPTYPE.EMBED: "it shares its width with an embedding",
-    ops.OPTYPE.OUTPUT: "its channels are an output of the network",
-}
-PRODUCTS = ("BmmBackward", "BaddbmmBackward", "ScaledDotProduct", "DotBackward", "MvBackward")
-"""What autograd calls products of two signals. The graph takes them for sums, channel by channel."""
 
 
 def trace(module: nn.Module, example: tuple[Tensor, ...]) -> tuple[tuple[Group, ...], dict[str, str]]:
@@ -53,38 +41,7 @@ def trace(module: nn.Module, example: tuple[Tensor, ...]) -> tuple[tuple[Group, 
             traced(*example)
         except Exception as error:
             raise InputError(f"the network does not run on the example: {line_of(error)}") from error
-        return _Walk(_graph_of(traced, example), traced).groups()
-
-
-def _graph_of(traced: nn.Module, example: tuple[Tensor, ...]) -> DependencyGraph:
-    _free_tables(traced)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            graph = _Graph().build_dependency(traced, example, output_transform=_traced, verbose=False)
-        except Exception as error:
-            raise InputError(f"the network's channels can't be followed: {line_of(error)}") from error
-    _follow_all(graph)
-    return graph
-
-
-class _Graph(DependencyGraph):  # type: ignore[misc]
-    """The graph, but for its taking every convolution with a block an output for a depthwise one."""
-
-    def get_pruner_of_module(self, module: nn.Module) -> Any:
-        """Return what knows the channels of `module`."""
-        plain = isinstance(module, _ConvNd) and module.in_channels != module.out_channels
-        return self.REGISTERED_PRUNERS[ops.OPTYPE.CONV] if plain else super().get_pruner_of_module(module)
-
-
-def _follow_all(graph: DependencyGraph) -> None:
-    """Follow channels through every concatenation and split.
-
-    The graph gives that up behind any parameter of three axes, which it takes for a transformer's class token.
-    """
-    for node in graph.module2node.values():
-        node.enable_index_mapping = True
-    index_mapping.update_index_mapping(graph)
+        return _Walk(graph_of(traced, example), traced).groups()
 
 
 class _Walk:
@@ -141,12 +98,10 @@ class _Walk:
         """Return why no channel on this side of a node can be cut, or nothing."""
         node, layer = self.nodes[index], self.layers.get(index)
         if not node.outputs and side == OUT:
-            return OPAQUE[ops.OPTYPE.OUTPUT]
-        if node.type == ops.OPTYPE.ELEMENTWISE and any(name in str(node.module) for name in PRODUCTS):
-            return "it runs into a product of two signals, as in attention"
+            return OUTPUT
         if layer and id(node.module) in self.tied:
             return f"{self.names[id(node.module)]} shares its weight with another layer"
-        return (layer.reason if layer else "") or OPAQUE.get(node.type, "")
+        return (layer.reason if layer else "") or opaque(node)
 
     def _join(self, one: Point, other: Point) -> None:
         a, b = self._root(one), self._root(other)
@@ -162,7 +117,7 @@ class _Walk:
     def _within(self, place: Place, channels: list[int]) -> None:
         """Join what one layer holds together: blocks of a grouped layer, the equal parts of a chunk."""
         layer = self.layers.get(place[0])
-        size = _chunk(self.nodes[place[0]])
+        size = chunk(self.nodes[place[0]])
         if layer:
             self._connect(place, [(i, (place[0], side), j) for i in channels for side, j in layer.bound(place[1], i)])
         elif size:
@@ -266,34 +221,6 @@ def _first(group: Group) -> int:
 
 def _too_narrow(group: Group) -> str:
     return "it has one channel only" if group.channels == 1 else ""
-
-
-def _free_tables(module: nn.Module) -> None:
-    """Make parameters of the buffers that belong to no layer, so that the graph sees where they go in.
-
-    Detectors freeze the norms of their backbones by keeping their numbers in buffers.
-    """
-    for owner in module.modules():
-        for name, buffer in list(owner.named_buffers(recurse=False)):
-            if layer_of(owner) is None and buffer.is_floating_point() and buffer.ndim:
-                delattr(owner, name)
-                owner.register_parameter(name, nn.Parameter(buffer))
-
-
-def _chunk(node: Any) -> Callable[[int], list[int]] | None:
-    """Return, for a split into equal parts, the channels at the same place of each part; None for anything else.
-
-    `chunk` makes its parts as wide as each other, however many channels it is given.
-    """
-    sizes = node.module.split_sizes if node.type == ops.OPTYPE.SPLIT else None
-    if not sizes or len(set(sizes)) > 1 or "Sizes" in node.grad_fn.name():
-        return None
-    size, total = sizes[0], sum(sizes)
-    return lambda channel: list(range(channel % size, total, size))
-
-
-def _traced(answer: Any) -> list[Tensor]:
-    return [tensor for tensor in tensors_of(answer) if tensor.grad_fn is not None]
 
 
 def _tied(module: nn.Module) -> set[int]:

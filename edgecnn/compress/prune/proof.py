@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from edgecnn.compress.prune.apply import apply_cut, removed
+from edgecnn.compress.prune.dependency_graph import OUTPUT
 from edgecnn.compress.prune.group import Group
 from edgecnn.compress.prune.nest import line_of, tensors_of
 from edgecnn.compress.prune.proof_bench import Bench, make_bench, silence
@@ -21,7 +22,6 @@ ATTEMPTS = 3  # sets of weights tried before a group is said to have no effect
 RUNS = 2  # cuts tried on each bench
 SHARES = (0.25, 0.75)  # least and most of a group's channels that are cut
 
-OUTPUT = "its channels are an output of the network"
 MIXED = "something between its layers mixes its channels or ties them to others (a reshape, a softmax, a mean ...)"
 NO_EFFECT = "no output depends on it"
 

@@ -261,3 +261,10 @@ def test_code_that_hides_its_gradients_is_one_line():
 
     groups = find_groups(Hidden(), EXAMPLE)
     assert groups.groups == ()
+
+
+def test_a_table_that_is_not_saved_is_not_cut():
+    network = NETWORKS["frozen_norm"]()
+    network.block.register_buffer("scale", network.block.scale, persistent=False)
+    groups = find_groups(network, EXAMPLE)
+    assert "counts on its number of channels" in groups.refused["block.one"]
