@@ -162,8 +162,8 @@ class _Walk:
         reasons: dict[Point, str] = {}
         for point in self.parent:
             root = self._root(point)
-            if point in self.poison:
-                reasons.setdefault(root, self.poison[point])
+            if reason := self.poison.get(point):
+                reasons[root] = reason if reason == OUTPUT else reasons.get(root, reason)
             if point[0] in self.layers:
                 sets[root][point[:2]].append(point[2])
         alike: dict[tuple[Any, ...], list[dict[tuple[int, str], list[int]]]] = defaultdict(list)

@@ -15,6 +15,9 @@ from edgecnn.compress.prune.nest import tensors_of
 from edgecnn.compress.prune.proof import prove
 from edgecnn.compress.prune.proof_bench import silence
 from edgecnn.core.errors import InputError
+from edgecnn.core.tensor import FrameSpec
+from edgecnn.models.lane_rows import build
+from edgecnn.runtime.codecs.lane_rows import LaneRowsCodec
 
 FOUND = {
     "residual": {"stem.0": 16, "block.one.0": 24},
@@ -148,6 +151,16 @@ def test_a_group_with_a_member_missing_is_found_out(name):
             accepted, refused = prove(network, EXAMPLE, [wrong])
             assert not accepted
             assert refused[group.name]
+
+
+def test_a_quickstart_like_network_is_pruned_everywhere_but_at_its_outputs():
+    frame = FrameSpec(width=64, height=32)
+    outputs = LaneRowsCodec({"cells": 8, "rows": 6, "lanes": 2}).outputs
+    network = build(frame, {"width": 0.125, "depths": [1, 1, 1], "reduced": 4, "hidden": 16}, outputs)
+    groups = find_groups(network, (torch.zeros(1, 3, 32, 64),))
+    assert [group.name for group in groups.groups if "backbone" not in group.name] == ["reduce", "hidden"]
+    assert sum("backbone" in group.name for group in groups.groups) == 6
+    assert set(groups.refused.values()) == {"its channels are an output of the network"}
 
 
 def test_layers_to_keep():
