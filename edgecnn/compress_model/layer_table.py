@@ -4,7 +4,6 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Final, final
 
@@ -25,6 +24,8 @@ BATCH = 24
 """Layers raced together: enough that each finds its weights as cold as in a network of some size."""
 ROUNDS_S = 12e-3
 """Time a layer's two networks get in a race: some twenty rounds of a few hundred microseconds."""
+PASSES = 2
+"""How often each layer is timed, apart in time. The lower counts: what disturbs a machine may outlast a race."""
 LEAST_US = 0.5
 """What a layer takes at least; differences of two noisy times may come out below."""
 
@@ -60,8 +61,9 @@ class LayerTable:
         wanted = [shape for shape in dict.fromkeys(shapes) if shape not in self._records and shape not in self._refused]
         if not wanted or self._left_s <= 0:
             return
-        with bar(f"time layers in {self._stopwatch.target}", len(wanted)) as shown:
-            for batch in _batches(wanted, BATCH):
+        batches = [batch for turn in range(PASSES) for batch in _batches(wanted, BATCH, turn)]
+        with bar(f"time layers in {self._stopwatch.target}", PASSES * len(wanted)) as shown:
+            for batch in batches:
                 begun = time.monotonic()
                 self._measure(batch)
                 self._save()
@@ -90,7 +92,9 @@ class LayerTable:
         base = dict(zip(nulls, quiet, strict=False))
         for shape, whole in zip(batch, quiet[len(nulls) :], strict=True):
             layer = max(LEAST_US, float(whole - base[_without(shape)]) / copies[shape])
-            self._records[shape] = LayerRecord(shape, layer, len(taken))
+            before = self._records.get(shape)
+            best = layer if before is None else min(layer, before.time_us)
+            self._records[shape] = LayerRecord(shape, best, len(taken) + (0 if before is None else before.n))
 
     def _halve(self, batch: Sequence[LayerShape]) -> None:
         """Time what the engine takes of a batch that holds a layer it refuses."""
@@ -135,7 +139,8 @@ def _without(shape: LayerShape) -> LayerShape:
     )
 
 
-def _batches(shapes: Sequence[LayerShape], size: int) -> Iterator[list[LayerShape]]:
-    rest = iter(shapes)
-    while batch := list(islice(rest, size)):
-        yield batch
+def _batches(shapes: Sequence[LayerShape], size: int, turn: int) -> Iterator[Sequence[LayerShape]]:
+    """Yield `shapes` in batches: in their order in the first turn, each batch from all over them in later ones."""
+    count = -(-len(shapes) // size)
+    for number in range(count):
+        yield shapes[number::count] if turn else shapes[number * size : (number + 1) * size]
