@@ -25,6 +25,7 @@ STAGES: dict[str, Entry] = {
     "compress": Entry("edgecnn.compress_model.stage:CompressStage", "export"),
     "export": Entry("edgecnn.export.stage:ExportStage", "export"),
     "quantize": Entry("edgecnn.compress.quantize.stage:QuantizeStage", "quantize"),
+    "qat": Entry("edgecnn.compress_model.qat_stage:QatStage", "quantize"),
     "compile": Entry("edgecnn.compile.stage:CompileStage", "export"),
     "verify": Entry("edgecnn.verify.stage:VerifyStage"),
     "bench": Entry("edgecnn.bench.stage:BenchStage"),

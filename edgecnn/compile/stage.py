@@ -25,7 +25,7 @@ class CompileStage:
     """Leaves the draft bundle in `bundle`: artefacts `<target>-fp32` and, where quantized, `<target>-int8`."""
 
     name = "compile"
-    needs: tuple[str, ...] = ("data", "export", "quantize")
+    needs: tuple[str, ...] = ("data", "export", "qat")
     code = ("edgecnn.compile", "edgecnn.core.bundle")
 
     def parameters(self, recipe: Recipe) -> Any:
@@ -36,7 +36,7 @@ class CompileStage:
         """Compile every model for its target and write the bundle."""
         recipe = job.recipe
         exported = evidence.read(job.inputs["export"] / "export.json", ExportResult)
-        quantized = evidence.read(job.inputs["quantize"] / "quantize.json", QuantizeResult)
+        quantized = evidence.read(job.inputs["qat"] / "quantize.json", QuantizeResult)
         artefacts, files, versions = [], {GOLDEN: job.inputs["export"] / GOLDEN}, dict(exported.versions)
         for target in recipe.targets:
             for precision, source in _sources(job, target, exported, quantized):
@@ -45,7 +45,7 @@ class CompileStage:
                 files |= dict(zip(artefact.files, compiled.files, strict=True))
                 versions |= compiled.versions
         if quantized.models:
-            files["quantize.json"] = job.inputs["quantize"] / "quantize.json"
+            files["quantize.json"] = job.inputs["qat"] / "quantize.json"
         manifest = Manifest(
             name=recipe.name,
             task=recipe.task,
@@ -70,7 +70,7 @@ def _sources(
     yield "fp32", job.inputs["export"] / exported.models[str(TARGETS[target].opset)]
     for model in quantized.models:
         if model.target == target:
-            yield "int8", job.inputs["quantize"] / model.file
+            yield "int8", job.inputs["qat"] / model.file
 
 
 def _so_far(recipe: Recipe) -> dict[str, Any]:

@@ -116,7 +116,7 @@ class ReportFacts:
 
 
 def gather(folders: Mapping[str, Path]) -> ReportFacts:
-    """Return the facts in the result folders of `train`, `quantize`, `verify`, `bench` and `seal`, or some of them.
+    """Return the facts in the result folders of `train`, `qat` or `quantize`, `verify`, `bench` and `seal`, or some of them.
 
     Raises:
         StageError: a result is there and can't be read, or there is neither a bundle nor a verdict.
@@ -130,7 +130,8 @@ def gather(folders: Mapping[str, Path]) -> ReportFacts:
     if bundle is None and verify is None and bench is None:
         raise StageError("nothing to report: neither a bundle nor a verify or bench result is there; run those first")
     samples = _samples(folders["bench"] / "samples.npz") if "bench" in folders else {}
-    quantized = _result(folders, "quantize", QuantizeResult)
+    last = next((folders[name] for name in ("qat", "quantize") if name in folders), None)
+    quantized = evidence.read(last / "quantize.json", QuantizeResult) if last is not None else None
     facts = _facts(bundle, train, verify, bench, samples, folders.get("verify"))
     if quantized is not None:
         return replace(facts, quantized=quantized.models)

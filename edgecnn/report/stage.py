@@ -19,7 +19,7 @@ class ReportStage:
     """Leaves `report.html`, `report.md` and `report.json`."""
 
     name = "report"
-    needs: tuple[str, ...] = ("train", "quantize", "verify", "bench", "seal")
+    needs: tuple[str, ...] = ("train", "qat", "verify", "bench", "seal")
     code = ("edgecnn.report", "edgecnn.runtime.drawing", "edgecnn.core")
 
     def parameters(self, recipe: Recipe) -> Any:

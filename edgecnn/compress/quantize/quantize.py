@@ -13,7 +13,7 @@ from edgecnn.compress.quantize.ranges import Method
 from edgecnn.compress.quantize.scheme import Scheme
 from edgecnn.compress.quantize.simulate import Calibration, Subset, output_error, outputs
 from edgecnn.compress.quantize.splice import opset
-from edgecnn.compress.quantize.workbench import Placed, Workbench
+from edgecnn.compress.quantize.workbench import Mix, Workbench
 from edgecnn.core.errors import InputError, StageError
 from edgecnn.core.evidence import QuantizedTensor
 
@@ -101,7 +101,7 @@ class Quantizer:
         if settings.ranges == "auto":
             self.bench.tune_ranges(RANGES_SHARE * settings.seconds)
 
-    def fitted(self, int8: Collection[str] | None = None) -> Placed:
+    def fitted(self, int8: Collection[str] | None = None) -> Mix:
         """Return the model with the units `int8` (None: all) quantized and, where that helps, its rounding learned."""
         placed = self.bench.build(int8)
         if not self._settings.correct:
@@ -114,13 +114,13 @@ class Quantizer:
         if int8 is None:
             told = f"output error {before:.4f} before, {after:.4f} after"
             self._note(f"rounding learned: {told}" + ("" if after < before else "; not kept"))
-        return Placed(learned, placed.plan, placed.tensors) if after < before else placed
+        return Mix(learned, placed.plan, placed.tensors) if after < before else placed
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
 
-    def finish(self, placed: Placed) -> tuple[onnx.ModelProto, QuantizeReport]:
+    def finish(self, placed: Mix) -> tuple[onnx.ModelProto, QuantizeReport]:
         """Return the checked model and its report."""
         try:
             onnx.checker.check_model(placed.model, full_check=True)

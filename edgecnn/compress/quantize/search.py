@@ -20,7 +20,7 @@ from edgecnn.compress.quantize.quantize import Quantizer, QuantizeReport, Settin
 from edgecnn.compress.quantize.scheme import Scheme
 from edgecnn.compress.quantize.sensitivity import Disturbance, measure_sensitivity, picture_size
 from edgecnn.compress.quantize.simulate import Calibration, Subset, outputs
-from edgecnn.compress.quantize.workbench import Placed, Workbench
+from edgecnn.compress.quantize.workbench import Mix, Workbench
 from edgecnn.core.errors import EngineError
 from edgecnn.core.evidence import Trial, UnitDecision
 from edgecnn.core.measure import Measurement
@@ -148,7 +148,7 @@ class _Search:
     def _left(self) -> float:
         return self.goal.seconds - (time.monotonic() - self.started)
 
-    def _built(self, names: Sequence[str]) -> Placed:
+    def _built(self, names: Sequence[str]) -> Mix:
         """Return the units `names` in INT8, with the rounding that was learned with everything in INT8."""
         placed = self.quantizer.bench.build(names)
         transplant(self.whole.model, placed.model)
@@ -262,7 +262,7 @@ class _Search:
 
     def _fastest(
         self, good: list[Choice], latency: LatencyModel
-    ) -> tuple[Choice, Placed, float, Measurement | None] | None:
+    ) -> tuple[Choice, Mix, float, Measurement | None] | None:
         """Return the assignment that is fastest for real, its rounding learned anew where that judges no worse."""
         finals = []
         for choice in self._finalists(good, latency):
@@ -292,7 +292,7 @@ class _Search:
 
     def _found(
         self,
-        best: tuple[Choice, Placed, float, Measurement | None] | None,
+        best: tuple[Choice, Mix, float, Measurement | None] | None,
         latency: LatencyModel,
         noise: NDArray[np.float64],
     ) -> Found:

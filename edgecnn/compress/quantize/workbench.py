@@ -33,9 +33,6 @@ class Mix:
     tensors: dict[str, QuantizedTensor]
 
 
-Placed = Mix
-
-
 class Workbench:
     """A float model and the histograms of all that its scheme may round.
 

@@ -1,0 +1,1 @@
+"""Quantization-aware training: the placed Q/DQ graph itself, trained in torch and written back."""
