@@ -19,7 +19,9 @@ from edgecnn.core.measure import Measurement
 from edgecnn.core.registry import resolve
 
 CLOSE_ENOUGH = 0.02
-"""How far below the speed asked for a measured one may lie before more is cut."""
+"""How far below the speed asked for a network may be measured that can't be cut any further."""
+AIM_ABOVE = 1.01
+"""How much more than what is missing is asked for when a cut network turned out too slow: widths come in steps."""
 MOST_TRIES = 4
 
 
@@ -88,9 +90,9 @@ class Pruning:
                 raise OutOfReachError(f"prune: {goal:.2f}x is out of reach: {error}") from error
             best = self._cut(module, kept, worth, widths)
             measured = best[1].speedup.value
-            if measured >= goal * (1 - CLOSE_ENOUGH):
+            if measured >= goal:
                 break
-            ask *= goal / measured
+            ask *= AIM_ABOVE * goal / measured
         assert best is not None  # noqa: S101 - set in the first turn
         return best
 
