@@ -17,9 +17,8 @@ from edgecnn.core.compression import FinetuneStep, QatStep
 from edgecnn.core.errors import InputError
 from edgecnn.core.evidence import Epoch, QuantizedTensor
 from edgecnn.core.recipe import TrainSection
-from edgecnn.train.dataset import EncodedSamples, TrainingData
-from edgecnn.train.loop import Loss
-from edgecnn.train.monitor import FigureMonitor
+from edgecnn.train.dataset import TrainingData
+from edgecnn.train.loop import Loss, Monitor
 from edgecnn.train.recover import Recovery
 
 WARM_UP = 0.1
@@ -58,8 +57,8 @@ class Lessons:
         logits: outputs that are logits by name, with the axis their softmax runs along.
     """
 
-    data: EncodedSamples
-    monitor: FigureMonitor
+    data: TrainingData
+    monitor: Monitor
     base: TrainSection
     seed: int
     loss: Loss
@@ -70,7 +69,7 @@ class Lessons:
 class FramesAsTheyAre:
     """The same items as `data`, given to modules that take uint8 frames [N, H, W, 3] themselves."""
 
-    def __init__(self, data: EncodedSamples) -> None:
+    def __init__(self, data: TrainingData) -> None:
         self._data = data
 
     @property

@@ -19,6 +19,7 @@ from edgecnn.core.evidence import ExportResult, QuantizedModel, QuantizeResult
 from edgecnn.core.recipe import Recipe
 from edgecnn.core.registry import TARGETS, TASKS, resolve
 from edgecnn.core.stage import Job
+from edgecnn.data.sample import Sample
 from edgecnn.data.split import LABELS_READ_BY
 from edgecnn.train.dataset import EncodedSamples
 from edgecnn.train.monitor import FigureMonitor
@@ -71,8 +72,10 @@ class QatStage:
             evidence.write(job.out / RESULT, quantized)
             return
         torch.manual_seed(job.recipe.seed)
-        lessons = _lessons(job)
-        models = tuple(_trained(model, step, lessons, job) for model in quantized.models)
+        shown, held = monitored(job)
+        monitor = FigureMonitor(held, job.recipe, frames_as_they_are)
+        lessons = _lessons(job, shown, monitor)
+        models = tuple(_trained(model, step, lessons, monitor, job) for model in quantized.models)
         evidence.write(job.out / RESULT, QuantizeResult(models, {**quantized.versions, "torch": version("torch")}))
 
     def ensures(self, out: Any) -> None:
@@ -88,15 +91,14 @@ def qat_step(recipe: Recipe) -> QatStep | None:
     return found[0] if found else None
 
 
-def _lessons(job: Job) -> Lessons:
+def _lessons(job: Job, shown: list[Sample], monitor: FigureMonitor) -> Lessons:
     recipe, frame = job.recipe, job.recipe.model.frame
     task = TASKS[recipe.task]
     codec = resolve("codec", task.codec)(recipe.model.decode)
-    shown, held = monitored(job)
     pictures = prepared(shown, frame, job.partial)
     return Lessons(
         data=EncodedSamples(shown, pictures, frame, codec, seed=recipe.seed, strength=recipe.train.augment),
-        monitor=FigureMonitor(held, recipe, frames_as_they_are),
+        monitor=monitor,
         base=recipe.train,
         seed=recipe.seed,
         loss=resolve("loss", task.loss),
@@ -104,15 +106,17 @@ def _lessons(job: Job) -> Lessons:
     )
 
 
-def _trained(model: QuantizedModel, step: QatStep, lessons: Lessons, job: Job) -> QuantizedModel:
+def _trained(
+    model: QuantizedModel, step: QatStep, lessons: Lessons, monitor: FigureMonitor, job: Job
+) -> QuantizedModel:
     scheme = resolve("scheme", model.scheme)
     exported = evidence.read(job.inputs["export"] / "export.json", ExportResult)
     original = onnx.load(job.inputs["export"] / exported.models[str(TARGETS[model.target].opset)])
     quantized = onnx.load(job.inputs["quantize"] / model.file)
     found = train_quantized(quantized, original, scheme, lessons, step, job.partial / model.target)
     told = (
-        f"trained: {lessons.monitor.figure} {found.start:.4f} before, {found.figure:.4f} after "
-        f"({len(lessons.monitor.truths)} training frames kept out, epoch {found.best_epoch} of {step.epochs})"
+        f"trained: {monitor.figure} {found.start:.4f} before, {found.figure:.4f} after "
+        f"({len(monitor.truths)} training frames kept out, epoch {found.best_epoch} of {step.epochs})"
         if found.best_epoch
         else f"training was no better than {found.start:.4f} and is not kept"
     )
