@@ -34,9 +34,6 @@ class Blobs:
             "y": torch.from_numpy((frame[..., 0].astype(np.float32) - frame[..., 1]) / 255)
         }
 
-    def inputs(self, frames, module, device):
-        raise AssertionError
-
 
 def network(head="Relu"):
     rng = np.random.default_rng(0)
