@@ -23,6 +23,7 @@ Outputs: TypeAlias = Mapping[str, NDArray[Any]]
 
 SHARED_CORES: dict[str, dict[str, Any]] = {"onnxruntime": {"spinning": False}}
 """Options of engines whose idle threads would otherwise burn the core that the next candidate is timed on."""
+LEAST_LEAD = 0.01
 NINETY_FIVE_PERCENT = 3.92
 """Width of a 95 % interval in standard deviations."""
 
@@ -110,20 +111,18 @@ class Bench:
                 engine.close()
 
 
-def fastest(
-    models: Mapping[str, onnx.ModelProto], race: Callable[[Sequence[onnx.ModelProto]], Sequence[Measurement]]
-) -> tuple[str, Measurement | None]:
-    """Return the name of the fastest model and its lead over the first one.
+def fastest_form(names: Sequence[str], raced: Sequence[Measurement]) -> tuple[str, tuple[float, float] | None]:
+    """Return which form of a network is fastest in float and INT8 together, and what it takes of the first's times.
 
-    A model other than the first is taken only where the interval of its lead lies above 1.
+    `raced` are the forms in float, in the order of `names`, then in INT8. A form other than the first is taken only
+    where it saves more than `LEAST_LEAD` of the sum of both times.
     """
-    names = list(models)
-    if len(names) == 1:
+    times = [1 / one.value for one in raced]
+    both = list(zip(times[: len(names)], times[len(names) :], strict=True))
+    best = min(range(len(names)), key=lambda index: sum(both[index]))
+    if sum(both[best]) > (1 - LEAST_LEAD) * sum(both[0]):
         return names[0], None
-    found = dict(zip(names, race(list(models.values())), strict=True))
-    best = max(names[1:], key=lambda name: found[name].value)
-    low = found[best].low
-    return (best, found[best]) if low is not None and low > 1 else (names[0], None)
+    return names[best], (both[best][0] / both[0][0], both[best][1] / both[0][1])
 
 
 def _simulated(model: onnx.ModelProto, frames: Iterable[Feeds], threads: int) -> Iterator[Outputs]:
