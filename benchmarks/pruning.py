@@ -23,6 +23,8 @@ from pruning_measure import FP32, INT8, models, opened, race, scores
 from pruning_subjects import PLANS, trained
 from pruning_verdicts import Figures, judged, table, verdicts
 
+from edgecnn.bench.interleave import Schedule
+
 PACKAGES = ("torch", "torch-pruning", "onnxruntime", "openvino", "onnx")
 
 
@@ -39,7 +41,7 @@ def compare(name: str, options: argparse.Namespace) -> list[Figures]:
     found = models(contest, made, {ORIGINAL: wanted, OURS: wanted, PEER: wanted})
     with opened(found, options.threads) as engines:
         scored = {key: scores(contest, engine) for key, engine in engines.items()}
-        taken = race(contest, engines, options.race)
+        taken = race(contest, engines, Schedule(options.race, options.block, 0.5))
     return judged(contest, made, scored, taken)
 
 
@@ -65,7 +67,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=6, help="of recovery at the end")
     parser.add_argument("--threads", type=int, default=2, help="of the engines")
     parser.add_argument("--seconds", type=float, default=3.0, help="of one timing while edgecnn compresses")
-    parser.add_argument("--race", type=float, default=60.0, help="seconds of the final race, all networks in turn")
+    parser.add_argument("--race", type=int, default=20, help="rounds of the final race, all networks in turn")
+    parser.add_argument("--block", type=float, default=0.2, help="seconds a network and round")
     parser.add_argument("--no-int8", dest="int8", action="store_false", help="FP32 alone")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a recipe's key, as in edgecnn")
     parser.add_argument("--out", type=Path, help="JSON file for the figures")

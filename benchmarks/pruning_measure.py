@@ -1,27 +1,30 @@
 """What pruned networks are worth: accuracy on held-out frames in the engine that runs them, latency in one race."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import onnx
-from numpy.typing import NDArray
 from pruning_contenders import ORIGINAL, Contest, Made
 from torch import nn
 
+from edgecnn.bench.clock import SystemClock
+from edgecnn.bench.engine_only import EngineOnly
+from edgecnn.bench.interleave import Schedule, interleave, round_medians
+from edgecnn.bench.system import System
 from edgecnn.compile.specs import tensor_specs
 from edgecnn.compress.quantize.quantize import Settings, quantize
 from edgecnn.compress.quantize.schemes.find import scheme_for
 from edgecnn.core.errors import InputError
 from edgecnn.core.registry import TARGETS, TASKS, resolve
 from edgecnn.runtime.engine import Engine
-from edgecnn.runtime.race import times
 
 FP32, INT8 = "FP32", "INT8"
 Key = tuple[str, str, str]
 """Contender, engine, precision."""
+Rounds = Mapping[int, float]
+"""The median time in each round, by its number."""
 
 
 def models(
@@ -79,11 +82,23 @@ def scores(contest: Contest, engine: Engine) -> list[Any]:
     return found
 
 
-def race(contest: Contest, engines: dict[Key, Engine], seconds: float) -> dict[Key, NDArray[np.float64]]:
-    """Return the seconds of every inference of each engine, [rounds], all run in turn."""
+def race(contest: Contest, engines: dict[Key, Engine], plan: Schedule) -> dict[Key, Rounds]:
+    """Return the median nanoseconds of every engine in each round, all taking turns in one process.
+
+    A turn is long against what idle threads of the engine before it may still burn.
+    """
     feeds = {"image": contest.trained.frames[0]}
-    taken = times([(engine, feeds) for engine in engines.values()], seconds)
-    return {key: taken[:, place] for place, key in enumerate(engines)}
+    names = {" ".join(key): key for key in engines}
+    systems = [System(name, lambda frame: frame, engines[key].infer, _nothing, [feeds]) for name, key in names.items()]
+    found = interleave(EngineOnly(), systems, plan, clock=SystemClock(), seed=0)
+    return {
+        names[name]: round_medians(one.columns()["latency_ns"], one.round_of_row(), one.judged(None))
+        for name, one in found.items()
+    }
+
+
+def _nothing(_outputs: Any, _frame: Any) -> None:
+    return None
 
 
 def parameters(module: nn.Module) -> int:

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pruning_contenders import LONGER, ORIGINAL, OURS, PEER, TARGET, Contest, Made
-from pruning_measure import FP32, INT8, Key, parameters, reference
+from pruning_measure import FP32, INT8, Key, Rounds, parameters, reference
 
+from edgecnn.bench.interleave import paired_ratio
 from edgecnn.core.measure import Measurement
 from edgecnn.core.registry import TASKS, resolve
-from edgecnn.runtime.race import speedups
 from edgecnn.verify.accuracy import drop, figures
 
 INT8_GOALS = (5.0, 8.0, 1.0)
@@ -52,7 +51,7 @@ class Figures:
 
 
 def judged(
-    contest: Contest, made: dict[str, Made], scored: dict[Key, list[Any]], taken: dict[Key, NDArray[np.float64]]
+    contest: Contest, made: dict[str, Made], scored: dict[Key, list[Any]], taken: dict[Key, Rounds]
 ) -> list[Figures]:
     """Return the figures of everything that was run."""
     task = TASKS[contest.trained.recipe.task]
@@ -75,7 +74,7 @@ def judged(
                 speedup=_ratio(taken, reference(engine), key),
                 over_onnxruntime=_ratio(taken, reference("onnxruntime"), key),
                 over_peer=_ratio(taken, peer, key) if against else None,
-                median_ms=1e3 * float(np.median(taken[key])),
+                median_ms=float(np.median(list(taken[key].values()))) / 1e6,
                 parameters=parameters(made[name].module) / whole,
                 notes=made[name].notes,
             )
@@ -83,8 +82,8 @@ def judged(
     return found
 
 
-def _ratio(taken: dict[Key, NDArray[np.float64]], base: Key, key: Key) -> Measurement:
-    return speedups(np.stack([taken[base], taken[key]], axis=1), on=key[1])[1]
+def _ratio(taken: dict[Key, Rounds], base: Key, key: Key) -> Measurement:
+    return paired_ratio(taken[base], taken[key])
 
 
 def table(found: Sequence[Figures]) -> str:
