@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from edgecnn.compress_model.clock import Clock
@@ -56,6 +57,14 @@ class Outcome:
     curve: tuple[Epoch, ...] = ()
     notes: tuple[str, ...] = ()
     mend: Mend | None = None
+
+
+def unchanged(module: nn.Module, original: nn.Module) -> bool:
+    """Return whether `module` is `original`, or was read back from disk with nothing done to it."""
+    if module is original:
+        return True
+    ours, theirs = module.state_dict(), original.state_dict()
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
 def fitting(patterns: Iterable[str], names: Sequence[str], what: str) -> list[str]:

@@ -27,6 +27,7 @@ from edgecnn.train.recover import Recovery
 from edgecnn.train.unlabelled import UnlabelledFrames
 
 BATCH = 16
+EPOCH = 64 * BATCH
 FEWEST = 8
 
 
@@ -74,7 +75,7 @@ def module_subject(
         raise DataError(f"{calib}: {len(spool)} frames are too few to learn from; give {FEWEST}, better 200 or more")
     fit, held, _ = parted(spool)
     names = tuple(spec.name for spec in fed.inputs)
-    data, judged = UnlabelledFrames(fit, names), UnlabelledFrames(held, names)
+    data, judged = UnlabelledFrames(fit, names, EPOCH), UnlabelledFrames(held, names)
     size = fed.inputs[0].shape[-2:] if len(fed.inputs[0].shape) == 4 else None
     judge = AgreementWithOriginal(
         module, [judged.frame(i) for i in range(len(judged))], fed.outputs, (size[0], size[1]) if size else None

@@ -24,17 +24,21 @@ class Frames(Protocol):
 
 @final
 class UnlabelledFrames(Dataset[tuple[tuple[Tensor, ...], dict[str, Tensor]]]):
-    """Each item is one frame's inputs without their batch axis, in the order of `names`, and no target."""
+    """Each item is one frame's inputs without their batch axis, in the order of `names`, and no target.
 
-    def __init__(self, frames: Frames, names: tuple[str, ...]) -> None:
+    Few frames are gone through several times in an epoch, so that it has `least` items: what an epoch of training is
+    worth must not hang on how many frames somebody had at hand.
+    """
+
+    def __init__(self, frames: Frames, names: tuple[str, ...], least: int = 0) -> None:
         self.epoch = 0
-        self._frames, self._names = frames, names
+        self._frames, self._names, self._least = frames, names, least
 
     def __len__(self) -> int:
-        return len(self._frames)
+        return max(len(self._frames), self._least)
 
     def __getitem__(self, index: int) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
-        return tuple(tensor[0] for tensor in self.frame(index)), {}
+        return tuple(tensor[0] for tensor in self.frame(index % len(self._frames))), {}
 
     def frame(self, index: int) -> tuple[Tensor, ...]:
         """Return one frame's inputs with a batch of one."""

@@ -201,3 +201,12 @@ def test_low_rank_then_prune_is_built_again_from_code_structure_and_weights(it, 
     again = load_module(tmp_path, network())
     assert same(module, again)
     assert torch.equal(module(EXAMPLE[0]), again(EXAMPLE[0]))
+
+
+def test_nothing_is_trained_where_nothing_was_changed_even_when_resumed(it, tmp_path, monkeypatch):
+    monkeypatch.setattr(type(it.recovery), "finetune", lambda *_: pytest.fail("trained"))
+    skipped = CompressStep(prune=PruneStep(speedup=900.0, unhelpful="skip"))
+    for steps in ((skipped,), (skipped, CompressStep(finetune=SHORT))):
+        module, result = go(it, tmp_path, *steps)
+    assert same(module, it.original)
+    assert "changed nothing" in result.steps[1].notes[0]

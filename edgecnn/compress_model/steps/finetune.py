@@ -2,13 +2,15 @@
 
 from torch import nn
 
-from edgecnn.compress_model.context import Context, Outcome
+from edgecnn.compress_model.context import Context, Outcome, unchanged
 from edgecnn.core.compression import FinetuneStep
 from edgecnn.train.recover import Recovered
 
 
 def run(settings: FinetuneStep, module: nn.Module, context: Context) -> Outcome:
     """Return `module` trained on, taught by the uncompressed network."""
+    if unchanged(module, context.subject.original):
+        return Outcome(module, notes=("not trained: the steps before it changed nothing",))
     found = recovered(module, settings, context)
     return Outcome(found.module, curve=found.curve, notes=notes(found))
 

@@ -8,7 +8,7 @@ import msgspec
 from torch import nn
 
 from edgecnn.compress.prune.groups import find_groups
-from edgecnn.compress_model.context import Context, Outcome, fitting
+from edgecnn.compress_model.context import Context, Outcome, fitting, unchanged
 from edgecnn.compress_model.measure_network import parameters_of
 from edgecnn.compress_model.predictor import predictor
 from edgecnn.compress_model.progress import remembered
@@ -35,7 +35,7 @@ def run(settings: PruneStep, module: nn.Module, context: Context) -> Outcome:
     if not groups.groups:
         return _useless(settings, module, "pruning can't help: no group of channels can be cut", refused, context)
     timed = context.clock.time(module, target)
-    start = 1.0 if module is context.subject.original else timed.speedup.value
+    start = 1.0 if unchanged(module, context.subject.original) else timed.speedup.value
     goal = settings.speedup or (timed.original.value / settings.latency_ms if settings.latency_ms else None)
     if goal is not None and start >= goal:
         text = f"nothing to prune: {start:.2f}x is reached already, {goal:.2f}x was asked for"
