@@ -1,5 +1,7 @@
 """A strategy of random networks made of every kind of block that pruning has to understand or to refuse."""
 
+import math
+
 import torch
 from hypothesis import strategies as st
 from torch import nn
@@ -14,7 +16,7 @@ class Act(nn.Module):
         super().__init__()
         self.norm = {
             "batch": lambda: nn.BatchNorm2d(width),
-            "group": lambda: nn.GroupNorm(4, width),
+            "group": lambda: nn.GroupNorm(math.gcd(4, width), width),
             "instance": lambda: nn.InstanceNorm2d(width, affine=True),
             "none": nn.Identity,
         }[norm]()
