@@ -125,8 +125,10 @@ def train_quantized(
         loss=lessons.loss,
         logits=lessons.logits,
     )
+    # Inside, a placed graph has no modules whose maps could be compared.
+    distill = replace(step.distill, features=0.0) if step.distill is not None else None
     settings = FinetuneStep(
-        epochs=step.epochs, learning_rate=step.learning_rate, warmup_epochs=WARM_UP, distill=step.distill
+        epochs=step.epochs, learning_rate=step.learning_rate, warmup_epochs=WARM_UP, distill=distill
     )
     found = recovery.finetune(pupil, teacher, settings, folder)
     best = found.module

@@ -105,11 +105,18 @@ class SparsifyStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class QatStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Quantization that trains: weights and ranges of the quantized network learn, by each target's own scheme."""
+    """Quantization that trains: weights and ranges of the quantized network learn, by each target's own scheme.
+
+    Features can't be compared inside a quantized graph: of `distill`, outputs and labels count.
+    """
 
     epochs: Count = 2
     learning_rate: Positive = 1e-4
-    distill: Distill | None = Distill()
+    distill: Distill | None = Distill(features=0.0)
+
+    def __post_init__(self) -> None:
+        if self.distill is not None and not self.distill.outputs + self.distill.labels > 0:
+            raise ValueError("qat learns from outputs or labels; set one of them above 0")
 
 
 def misplaced(names: Sequence[str], *, quantize_section: bool = False) -> tuple[int, str] | None:

@@ -1,7 +1,7 @@
 """Candidates run where they will run: opened in the target's engine, judged on frames and raced against one another."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -103,12 +103,9 @@ class Bench:
     def race(self, models: Sequence[onnx.ModelProto], seconds: float) -> list[Measurement]:
         """Return how many times as fast as the first model each one is, timed in turn for `seconds` in all."""
         feeds = next(iter(self.frames))
-        engines = [self.open(model) for model in models]
-        try:
+        with ExitStack() as stack:
+            engines = [stack.enter_context(closing(self.open(model))) for model in models]
             return speedups(times([(engine, feeds) for engine in engines], seconds), on=str(self.engine))
-        finally:
-            for engine in engines:
-                engine.close()
 
 
 def fastest_form(names: Sequence[str], raced: Sequence[Measurement]) -> tuple[str, tuple[float, float] | None]:

@@ -133,6 +133,14 @@ def _fit(
     return Fitted(name, before, min(errors))
 
 
+def is_2_4(weights: Array) -> bool:
+    """Return whether of every four neighbours along axis 1 of `weights` [K, C, ...] at least two are 0."""
+    if weights.ndim < 2 or weights.shape[1] % 4:
+        return False
+    fours = weights.reshape(weights.shape[0], weights.shape[1] // 4, 4, -1)
+    return bool(((fours != 0).sum(axis=2) <= 2).all())
+
+
 class _Rows:
     """Inputs and targets as rows: `x`, `y` to fit to, `x_check`, `y_check` from other frames to check on."""
 
@@ -152,6 +160,8 @@ class _Problem:
         stored, bias = placed.integers(layer), placed.bias(layer)
         self.rows, self.limit = rows, placed.limit
         self.integers = form.rows(stored).astype(np.float64)
+        # Zeros of a 2:4 pattern are what an engine skips.
+        self.free = self.integers != 0 if is_2_4(stored) else np.ones(self.integers.shape, np.bool_)
         self.scale = form.rows(np.broadcast_to(placed.scales(layer), stored.shape))[:, :, :1]
         groups, outputs, _ = self.integers.shape
         self.has_bias = bias is not None
@@ -170,8 +180,8 @@ class _Problem:
         miss = np.swapaxes(y - x @ np.swapaxes(start, 1, 2), 1, 2) @ x / count
         weights = start + miss @ np.linalg.inv(moment + RIDGE * mean * np.eye(width))
         damped = moment + DAMPING * mean * np.eye(width)
-        integers = round_by_columns(weights, self.scale, damped, self.limit)
-        return descend(integers, weights, self.scale, damped, self.limit)
+        integers = round_by_columns(weights, self.scale, damped, self.limit, self.free)
+        return descend(integers, weights, self.scale, damped, self.limit, self.free)
 
     def bias_for(self, integers: Array) -> Array:
         """Return the bias that leaves no mean error on the fitted rows; the one there is, of a layer without."""

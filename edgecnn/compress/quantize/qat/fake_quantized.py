@@ -20,6 +20,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from edgecnn.compress.quantize.correction.placed import BIAS_LIMIT
+from edgecnn.compress.quantize.correction.rounding import is_2_4
 from edgecnn.compress.quantize.qat.layer_ops import LAYERS, Inputs
 from edgecnn.compress.quantize.qat.node import Node, read_node
 from edgecnn.compress.quantize.qat.plain_ops import PLAIN
@@ -48,7 +49,8 @@ class FakeQuantized(nn.Module):
     """The placed model `proto`; forward takes its inputs in order, [B, ...] each, and returns a tuple of its outputs.
 
     All float weights, the integers behind DQ (as real numbers on the way), biases and the scales of activations train.
-    Scales of tensors derived from the pixels alone, and those in `fixed`, stay; scales that are equal stay equal.
+    Scales of tensors derived from the pixels alone, and those in `fixed`, stay; scales that are equal stay equal; zeros
+    of weights that are 2:4 sparse stay zero.
 
     Args:
         proto: static shapes, batch 1, as the placement engine writes it.
@@ -77,6 +79,7 @@ class FakeQuantized(nn.Module):
         self._trained: dict[str, str] = {}
         self._weights: dict[str, _Weight] = {}
         self._roots: dict[str, str] = {}
+        self._masks: dict[str, str] = {}
         self._find_weights()
         if learn_scales:
             self._find_scales(fixed)
@@ -156,9 +159,9 @@ class FakeQuantized(nn.Module):
         return values[name] if name in values else self._value(name)
 
     def _value(self, name: str) -> Tensor:
-        held = self._trained.get(name) or self._buffers_of[name]
-        value: Tensor = getattr(self, held)
-        return value
+        held = self._trained.get(name)
+        value: Tensor = getattr(self, held or self._buffers_of[name])
+        return value * getattr(self, self._masks[name]) if name in self._masks else value
 
     def _scale(self, name: str) -> Tensor:
         root = self._roots.get(name)
@@ -248,6 +251,9 @@ class FakeQuantized(nn.Module):
         if name not in self._trained:
             self._trained[name] = f"trained_{len(self._trained)}"
             self.register_parameter(self._trained[name], nn.Parameter(start.clone()))
+            if is_2_4(start.numpy()):
+                self._masks[name] = f"mask_{len(self._masks)}"
+                self.register_buffer(self._masks[name], (start != 0).float(), persistent=False)
 
     def _settle_biases(self, changed: dict[str, Array]) -> None:
         """Store int32 biases at the scale of input times weight, as it has become."""

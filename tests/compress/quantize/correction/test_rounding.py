@@ -13,7 +13,7 @@ from edgecnn.compress.quantize.correction import rounding
 from edgecnn.compress.quantize.correction.bias import better_of, correct_biases
 from edgecnn.compress.quantize.correction.lattice import cost, descend, round_by_columns
 from edgecnn.compress.quantize.correction.placed import Placed
-from edgecnn.compress.quantize.correction.rounding import Budget, reconstruct
+from edgecnn.compress.quantize.correction.rounding import Budget, is_2_4, reconstruct
 from edgecnn.compress.quantize.quantize import Settings, quantize
 from edgecnn.compress.quantize.simulate import output_error, outputs
 from edgecnn.core.errors import DataError
@@ -166,3 +166,20 @@ def test_one_frame_is_enough_to_run():
 
 def test_every_scheme_is_known():
     assert set(NAMES) <= set(SCHEMES)
+
+
+def test_zeros_of_a_2_4_pattern_stay_zero():
+    rng = np.random.default_rng(3)
+    weights = rng.normal(0, 1, (1, 6, 16))
+    free = np.tile([True, False, True, False], 4)
+    weights *= free
+    scale = np.abs(weights).max(axis=2, keepdims=True) / 127
+    x = rng.normal(0, 1, (400, 16)) @ rng.normal(0, 1, (16, 16))
+    moment = (x.T @ x / len(x))[None]
+    pushed = rng.normal(0, 0.05, weights.shape) + weights
+    for may, zeros in ((np.broadcast_to(free, weights.shape), True), (None, False)):
+        integers = round_by_columns(pushed, scale, moment, 127, may)
+        integers = descend(integers, pushed, scale, moment, 127, may)
+        assert bool((integers[..., ~free] == 0).all()) is zeros
+    assert is_2_4(weights[0])
+    assert not is_2_4(pushed[0])
