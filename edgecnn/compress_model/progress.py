@@ -9,10 +9,10 @@ from typing import TypeVar
 import msgspec
 from torch import nn
 
-from edgecnn.compress.structure import rebuild, structure_of
 from edgecnn.core import atomic, evidence
 from edgecnn.core.compress_evidence import CompressedStep
 from edgecnn.core.structure import Structure
+from edgecnn.models.structure import rebuild, structure_of
 from edgecnn.train.checkpoint import load_weights, save_weights
 
 WEIGHTS, STRUCTURE, STEP, RECORD = "model.safetensors", "structure.json", "step.json", "record.json"

@@ -37,7 +37,6 @@ class CompressStage:
         "edgecnn.compress.prune",
         "edgecnn.compress.low_rank",
         "edgecnn.compress.sparse_2_4",
-        "edgecnn.compress.structure",
         "edgecnn.train",
         "edgecnn.models",
         "edgecnn.export",

@@ -16,7 +16,7 @@ from edgecnn.core.errors import DataError, StageError
 from edgecnn.core.evidence import ExportResult
 from edgecnn.core.npz import npz_bytes
 from edgecnn.core.recipe import Recipe
-from edgecnn.core.registry import TARGETS, Entry, import_entry
+from edgecnn.core.registry import TARGETS
 from edgecnn.core.stage import Job
 from edgecnn.core.structure import Structure
 from edgecnn.core.tensor import FrameSpec
@@ -25,11 +25,10 @@ from edgecnn.data.split import read_split
 from edgecnn.export.golden import golden
 from edgecnn.export.onnx_from_torch import export
 from edgecnn.models.build import build_model
+from edgecnn.models.structure import rebuild
 from edgecnn.runtime.preprocess import prepare
 
 RESULT, WEIGHTS, STRUCTURE = "export.json", "model.safetensors", "structure.json"
-# How a compressed network is built again is the business of what compressed it, a folder beside this one.
-REBUILD = Entry("edgecnn.compress.structure:rebuild", "train")
 GOLDEN_FRAMES = 8
 PACKAGES = ("torch", "onnx", "onnx-ir", "onnxscript")
 
@@ -42,7 +41,6 @@ class ExportStage:
     code = (
         "edgecnn.export",
         "edgecnn.models",
-        "edgecnn.compress.structure",
         "edgecnn.runtime.preprocess",
         "edgecnn.core.tensor",
     )
@@ -61,7 +59,6 @@ class ExportStage:
         """Export the network that compression left, and record what the torch module answers on validation frames."""
         recipe = job.recipe
         structure = evidence.read(job.inputs["compress"] / STRUCTURE, Structure)
-        rebuild = import_entry(REBUILD, "a compressed network")
         module = rebuild(build_model(recipe), structure).eval()
         safetensors.torch.load_model(module, job.inputs["compress"] / WEIGHTS)
         face: Any = module

@@ -13,8 +13,8 @@ from edgecnn.compress.low_rank import FEWEST_WEIGHTS, factorize
 from edgecnn.compress.low_rank_split import Metric, split_for_given, split_for_read
 from edgecnn.compress.prune.groups import find_groups
 from edgecnn.compress.response import Moments, gather
-from edgecnn.compress.structure import rebuild, structure_of
 from edgecnn.core.errors import InputError
+from edgecnn.models.structure import rebuild, structure_of
 
 
 def lopsided(count, size, seed=0):

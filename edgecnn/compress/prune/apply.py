@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from edgecnn.compress.prune.group import Group
-from edgecnn.compress.prune.layers import IN, OUT, keep_tensor, layer_of, narrow
+from edgecnn.models.layer_channels import IN, OUT, keep_tensor, layer_of, narrow
 
 _Lost = dict[str, dict[str, list[Tensor]]]
 

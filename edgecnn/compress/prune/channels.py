@@ -16,9 +16,9 @@ from torch_pruning._helpers import _HybridIndex
 
 from edgecnn.compress.prune.dependency_graph import OUTPUT, chunk, graph_of, opaque
 from edgecnn.compress.prune.group import Group, Member
-from edgecnn.compress.prune.layers import IN, OUT, layer_of
 from edgecnn.compress.prune.nest import line_of
 from edgecnn.core.errors import InputError
+from edgecnn.models.layer_channels import IN, OUT, layer_of
 
 Place = tuple[int, str]  # a node of the graph and a side of it
 Point = tuple[int, str, int]  # and a channel there

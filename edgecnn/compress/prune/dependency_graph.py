@@ -9,9 +9,9 @@ from torch.nn.modules.conv import _ConvNd
 from torch_pruning import DependencyGraph, ops
 from torch_pruning.dependency import index_mapping
 
-from edgecnn.compress.prune.layers import layer_of
 from edgecnn.compress.prune.nest import line_of, tensors_of
 from edgecnn.core.errors import InputError
+from edgecnn.models.layer_channels import layer_of
 
 OUTPUT = "its channels are an output of the network"
 OPAQUE = {

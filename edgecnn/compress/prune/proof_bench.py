@@ -11,9 +11,9 @@ from torch.nn.modules.conv import _ConvNd
 
 from edgecnn.compress.prune.apply import bare_axis
 from edgecnn.compress.prune.group import Group
-from edgecnn.compress.prune.layers import IN, channel_axis
 from edgecnn.compress.prune.nest import line_of, tensors_of
 from edgecnn.core.errors import InputError
+from edgecnn.models.layer_channels import IN, channel_axis
 
 SLACK = {torch.float64: 1e-9, torch.float32: 1e-4}  # what rounding may do, of an output's largest magnitude
 

@@ -7,9 +7,9 @@ from torch import nn
 
 from edgecnn.compress.prune.criteria.gates import gate_gradients
 from edgecnn.compress.prune.groups import Group, Groups, find_groups
-from edgecnn.compress.prune.layers import IN
 from edgecnn.core.errors import InputError
 from edgecnn.core.registry import CRITERIA, resolve
+from edgecnn.models.layer_channels import IN
 
 PLAIN = ("l1", "l2", "bn_scale", "geometric_median")
 INPUTS = torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(5))

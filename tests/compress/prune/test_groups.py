@@ -10,13 +10,13 @@ from edgecnn.compress.prune.apply import removed
 from edgecnn.compress.prune.channels import trace
 from edgecnn.compress.prune.cut import cut
 from edgecnn.compress.prune.groups import find_groups
-from edgecnn.compress.prune.layers import IN
 from edgecnn.compress.prune.nest import tensors_of
 from edgecnn.compress.prune.proof import prove
 from edgecnn.compress.prune.proof_bench import silence
 from edgecnn.core.errors import InputError
 from edgecnn.core.tensor import FrameSpec
 from edgecnn.models.lane_rows import build
+from edgecnn.models.layer_channels import IN
 from edgecnn.runtime.codecs.lane_rows import LaneRowsCodec
 
 FOUND = {

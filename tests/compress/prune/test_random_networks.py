@@ -12,10 +12,10 @@ from random_modules import SIDE, RandomNetwork, networks
 
 from edgecnn.compress.prune.cut import cut
 from edgecnn.compress.prune.groups import find_groups
-from edgecnn.compress.structure import rebuild, structure_of
 from edgecnn.core.tensor import FrameSpec
 from edgecnn.export.onnx_from_torch import export
 from edgecnn.models.build import Normalise
+from edgecnn.models.structure import rebuild, structure_of
 
 EXAMPLE = (torch.zeros(1, 3, SIDE, SIDE),)
 # An export takes seconds: a network that fails is named as it was drawn.

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from edgecnn.compress.prune.group import Group, Groups, Member
-from edgecnn.compress.prune.layers import IN, channel_axis
 from edgecnn.compress.prune.modes import in_eval
 from edgecnn.core.errors import InputError
+from edgecnn.models.layer_channels import IN, channel_axis
 
 Losses = Iterable[Callable[[nn.Module], Tensor]]
 

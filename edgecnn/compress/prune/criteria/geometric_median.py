@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from edgecnn.compress.prune.criteria.weights import rows, shares
 from edgecnn.compress.prune.group import Groups, Member
-from edgecnn.compress.prune.layers import OUT
+from edgecnn.models.layer_channels import OUT
 
 
 def importance(

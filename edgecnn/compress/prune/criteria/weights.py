@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from edgecnn.compress.prune.group import Group, Groups, Member
-from edgecnn.compress.prune.layers import OUT
+from edgecnn.models.layer_channels import OUT
 
 Score = Callable[[nn.Module, Member], Tensor | None]
 

@@ -10,9 +10,9 @@ from torch import nn
 from edgecnn.compress.prune.cut import cut
 from edgecnn.compress.prune.groups import find_groups
 from edgecnn.compress.prune.nest import tensors_of
-from edgecnn.compress.structure import rebuild, structure_of
 from edgecnn.core.errors import InputError
 from edgecnn.core.structure import PlainLayer, Structure, Widths
+from edgecnn.models.structure import rebuild, structure_of
 
 
 def written_and_read(structure):

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
-from edgecnn.compress.plain_layers import build_plain, describe_plain, weights_of
-from edgecnn.compress.prune.layers import Layer, layer_of, narrow
 from edgecnn.core.errors import InputError
 from edgecnn.core.structure import PlainLayer, Structure, Widths
+from edgecnn.models.layer_channels import Layer, layer_of, narrow
+from edgecnn.models.plain_layers import build_plain, describe_plain, weights_of
 
 ONE = Layer(1, 1, through=True)  # what a PReLU of one parameter is among those of many
 
