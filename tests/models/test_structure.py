@@ -15,6 +15,14 @@ from edgecnn.core.structure import PlainLayer, Structure, Widths
 from edgecnn.models.structure import rebuild, structure_of
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def written_and_read(structure):
     return msgspec.json.decode(msgspec.json.encode(structure), type=Structure)
 

@@ -245,7 +245,7 @@ def test_cut_again_and_again_the_groups_stay(name):
     network = NETWORKS[name]()
     groups = find_groups(network, EXAMPLE)
     left = {group.name: group.channels for group in groups.groups}
-    for _ in range(6):
+    for _ in range(4):
         left = {group: max(1, channels // 2) for group, channels in left.items()}
         found = {group.name: group.channels for group in find_groups(network, EXAMPLE).groups}
         network = cut(network, EXAMPLE, {group: torch.arange(n) for group, n in left.items() if group in found})

@@ -74,7 +74,7 @@ def exports(small):
 
 
 @given(cuts())
-@settings(max_examples=20, **CALM)
+@settings(max_examples=12, **CALM)
 def test_random_networks_run_train_and_come_back(drawn):
     network, _, small = drawn
     runs_and_trains(network, small)
