@@ -23,6 +23,7 @@ from edgecnn.train.checkpoint import load_weights
 from edgecnn.train.dataset import TrainingData
 from edgecnn.train.distill import Distillation
 from edgecnn.train.loop import Loss, Monitor, Progress, Training, batches
+from edgecnn.train.sensitivity import sensitivities
 
 STATISTICS_BATCHES = 16
 
@@ -122,16 +123,20 @@ class Recovery:
             yield inputs
 
     def losses(self, module: nn.Module, teacher: nn.Module, count: int) -> Iterator[Callable[[nn.Module], Tensor]]:
-        """Yield a function of a module for each of `count` training batches: the scalar loss of that batch.
+        """Yield functions of a module that give a scalar whose gradient tells what matters in it.
 
-        The loss is the labels', or where there are none what sets its outputs apart from `teacher`'s.
+        With labels one for each of `count` training batches, its loss. Without them one for each frame of those
+        batches: its outputs with random signs, in units of the spread of `teacher`'s.
+
+        Raises:
+            InputError: there are no labels, and no output has a derivative.
         """
+        if self.loss is None:
+            yield from sensitivities(teacher, self.inputs(module, count), self.seed)
+            return
         device = next(module.parameters()).device
-        weights = Distill(outputs=1.0, features=0.0, labels=0.0)
-        places = {place: self.logits[name] for place, name in enumerate(self.output_names) if name in self.logits}
-        taught = None if self.loss is not None else Distillation(teacher, module, self.example, weights, places)
         for inputs, targets in self._some(module, device, count):
-            yield _Scalar(inputs, targets, self.loss, self.output_names, taught)
+            yield _Scalar(inputs, targets, self.loss, self.output_names)
 
     def _some(
         self, module: nn.Module, device: torch.device, count: int
@@ -184,17 +189,12 @@ class _Scalar:
 
     inputs: tuple[Tensor, ...]
     targets: dict[str, Tensor]
-    loss: Loss | None
+    loss: Loss
     names: tuple[str, ...]
-    taught: Distillation | None
 
     def __call__(self, module: nn.Module) -> Tensor:
-        answer = module(*self.inputs)
-        if self.loss is not None:
-            from_labels = self.loss(dict(zip(self.names, tensors(answer), strict=True)), self.targets)
-            return torch.stack(list(from_labels.values())).sum()
-        assert self.taught is not None  # noqa: S101 - without labels there is a teacher
-        return torch.stack(list(self.taught.terms(self.inputs, answer).values())).sum()
+        answer = tensors(module(*self.inputs))
+        return torch.stack(list(self.loss(dict(zip(self.names, answer, strict=True)), self.targets).values())).sum()
 
 
 def _no_loss(_outputs: dict[str, Tensor], _targets: dict[str, Tensor]) -> dict[str, Tensor]:
