@@ -18,6 +18,18 @@ from edgecnn.core.errors import InputError
 @click.option("--max-drop", type=float, metavar="POINTS", help="As far as it loses no more (hundredths of the figure).")
 @click.option("--criterion", default="taylor", show_default=True, help="What a channel is worth.")
 @click.option("--target", metavar="NAME", help="The engine that is timed.  [default: the recipe's first, or openvino]")
+@click.option(
+    "--times",
+    default="",
+    metavar="FILE|DEVICE/ENGINE",
+    help="Of a device that is not here: layer times measured there, or its data sheet. Speedups are predictions then.",
+)
+@click.option(
+    "--measure-layers",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Only time the network's layers on this machine and write FILE, for --times on another.",
+)
 @click.option("--steps", type=click.IntRange(1), default=3, show_default=True, help="Rounds of pruning and recovery.")
 @click.option("--epochs", type=click.IntRange(0), default=1, show_default=True, help="Recovery after each round.")
 @click.option("--finetune", type=click.IntRange(0), default=4, show_default=True, help="Epochs at the end.")
@@ -52,6 +64,9 @@ def command(*, model: str, as_json: bool, **given: Any) -> None:
     kind = kind_of(model)
     if kind == "onnx":
         raise InputError(f"{model}: pruning trains, and a finished ONNX file can't be trained; quantize it instead")
+    if given["measure_layers"]:
+        _measure(model, kind, given)
+        return
     result, place = (_module if kind == "module" else _recipe)(model, given)
     if as_json:
         import msgspec
@@ -93,6 +108,30 @@ def _module(model: str, given: dict[str, Any]) -> tuple[Any, Path]:
     choose("target", TARGETS, target)
     out = new_folder_at(given["out"], replace=given["force"], what=model)
     return compress_module(model, given, steps_of(given, target), (target,), out), out
+
+
+def _measure(model: str, kind: str, given: dict[str, Any]) -> None:
+    """Write the times of the network's layers here."""
+    import msgspec
+
+    from edgecnn.core import atomic
+    from edgecnn.core.registry import TARGETS, Entry, choose, import_entry
+
+    home = "edgecnn.compress_model.measure_layers"
+    if kind == "module":
+        target = given["target"] or next(iter(TARGETS))
+        choose("target", TARGETS, target)
+        of_module = import_entry(Entry(f"{home}:layers_of_module", "train"), "edgecnn prune")
+        shapes = dict(shape_of(text) for text in given["shapes"])
+        times = of_module(model, shapes, target, given["threads"], trust_code=given["trust_code"])
+    else:
+        recipe, _ = given_recipe(model, given["overrides"], given["workdir"])
+        target = given["target"] or recipe.targets[0]
+        choose("target", TARGETS, target)
+        times = import_entry(Entry(f"{home}:layers_of_recipe", "train"), "edgecnn prune")(recipe, target)
+    file = given["measure_layers"]
+    atomic.write_bytes(file, msgspec.json.format(msgspec.json.encode(times), indent=1))
+    click.echo(f"{len(times.records)} layers in {times.place.text()}: {file}")
 
 
 def compress_module(

@@ -77,6 +77,15 @@ class LayerTable:
         record = self._records.get(shape)
         return None if record is None else record.time_us / 1000
 
+    def refused(self, shape: LayerShape) -> bool:
+        """Return whether the engine was asked for the layer's time and refused the layer."""
+        return shape in self._refused
+
+    def part(self, shapes: Iterable[LayerShape]) -> TimesFile:
+        """Return what was measured of `shapes`, to be used on another machine."""
+        known = dict.fromkeys(shape for shape in shapes if shape in self._records)
+        return TimesFile(self._stopwatch.place, tuple(self._records[shape] for shape in known))
+
     def _measure(self, batch: Sequence[LayerShape]) -> None:
         opset = TARGETS[self._stopwatch.target].opset
         nulls = {_without(shape): layer_probe(shape, 0, opset) for shape in batch}

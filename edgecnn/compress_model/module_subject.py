@@ -69,7 +69,7 @@ def module_subject(
         DataError: the frames do not fit, or are too few.
     """
     torch.set_num_threads(threads)
-    fed = _fed(module, shapes)
+    fed = fed_by(module, shapes)
     spool = _spool(calib, fed, normalisation, frames, work)
     if len(spool) < FEWEST:
         raise DataError(f"{calib}: {len(spool)} frames are too few to learn from; give {FEWEST}, better 200 or more")
@@ -92,7 +92,12 @@ def module_subject(
     return Subject(module, fed.example, recovery, judge, to_onnx, versions), fed
 
 
-def _fed(module: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> Fed:
+def fed_by(module: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> Fed:
+    """Return inputs and outputs of `module` in eval mode for inputs of `shapes`, by their names in its `forward`.
+
+    Raises:
+        InputError: the shapes are not those of the module's inputs, or it does not run on them.
+    """
     wanted = list(inspect.signature(module.forward).parameters)
     if not shapes:
         raise InputError(f"say the shape of each input: --shape {wanted[0] if wanted else 'x'}=1,3,HEIGHT,WIDTH")

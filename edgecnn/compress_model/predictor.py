@@ -9,7 +9,8 @@ from edgecnn.compress.prune.groups import Groups
 from edgecnn.compress.prune.layer_shapes import layer_shapes
 from edgecnn.compress.prune.predict import LatencyPrediction, Trial, prediction
 from edgecnn.compress.prune.widths import BLOCK, candidates
-from edgecnn.compress_model.context import Context
+from edgecnn.compress_model.context import Context, unchanged
+from edgecnn.compress_model.layer_source import elsewhere
 from edgecnn.compress_model.layer_table import LayerTable
 from edgecnn.runtime.race import times
 
@@ -43,6 +44,23 @@ def predictor(
         if (found[-1].error or 0.0) <= GOOD_ERROR:
             break
     return min(found, key=lambda one: one.error or 0.0)
+
+
+def predicted_elsewhere(
+    module: nn.Module, groups: Groups, context: Context, source: str, floor: float
+) -> tuple[LatencyPrediction, float]:
+    """Return what `module` takes by the layer times of a device that is not here, and what the original does, in ms.
+
+    No network can be timed there, so the layers' sum stands for it. `source` as in `elsewhere`.
+
+    Raises:
+        InputError: there is no such source, or it knows none of the layers.
+    """
+    times, example, original = elsewhere(source), context.subject.example, context.subject.original
+    found = prediction(layer_shapes(module, example), groups.groups, times, floor=floor)
+    if unchanged(module, original):
+        return found, found.milliseconds({})
+    return found, prediction(layer_shapes(original, example), (), times, floor=floor).milliseconds({})
 
 
 def _trials(

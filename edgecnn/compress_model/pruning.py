@@ -9,14 +9,14 @@ from torch import Tensor, nn
 
 from edgecnn.compress.prune.allocation import allocate, kept_channels
 from edgecnn.compress.prune.cut import cut
-from edgecnn.compress.prune.groups import Groups, find_groups
+from edgecnn.compress.prune.groups import Groups
 from edgecnn.compress.prune.predict import LatencyPrediction
 from edgecnn.compress.prune.verdict import Verdict, can_pruning_help
 from edgecnn.compress_model.context import Context
+from edgecnn.compress_model.worth import worth_of
 from edgecnn.core.compression import PruneStep
 from edgecnn.core.errors import InputError
 from edgecnn.core.measure import Measurement
-from edgecnn.core.registry import resolve
 
 CLOSE_ENOUGH = 0.02
 """How far below the speed asked for a network may be measured that can't be cut any further."""
@@ -34,7 +34,8 @@ class Cut(msgspec.Struct, frozen=True):
 
     Attributes:
         kept: of every group the channels that are left, as indices of the channels the group began with.
-        speedup: how many times as fast as the uncompressed network the cut one was measured to be.
+        speedup: how many times as fast as the uncompressed network the cut one was measured to be; what was predicted
+            where the step says the times of a device that is not here.
         predicted: what was predicted for it.
     """
 
@@ -83,7 +84,7 @@ class Pruning:
         ask, best = goal, None
         for _ in range(MOST_TRIES):
             try:
-                widths = self._widths(worth, ask)
+                widths = self._widths(worth, kept, ask)
             except InputError as error:
                 if best is not None:
                     return best
@@ -100,25 +101,28 @@ class Pruning:
         """Cut `module`, which has the channels `kept`, to the fastest widths that are allowed."""
         return self._cut(module, kept, self._worth(module, kept), self.verdict(None).best)
 
-    def _widths(self, worth: Mapping[str, Tensor], speedup: float) -> dict[str, int]:
+    def _widths(self, worth: Mapping[str, Tensor], kept: Mapping[str, list[int]], speedup: float) -> dict[str, int]:
+        """Return widths that are fast enough; groups that nothing is known of stay as they are."""
         budget = self.predict.milliseconds({}) * self.start / speedup
-        groups, floor = self.groups.groups, self.settings.floor
-        return allocate(
-            groups, worth, self.predict.milliseconds, budget_ms=budget, floor=floor, align=self.predict.align
+        groups = [group for group in self.groups.groups if group.name in worth]
+        fixed = {name: len(channels) for name, channels in kept.items() if name not in worth}
+        found = allocate(
+            groups,
+            worth,
+            lambda widths: self.predict.milliseconds({**fixed, **widths}),
+            budget_ms=budget,
+            floor=self.settings.floor,
+            align=self.predict.align,
         )
+        return fixed | found
 
     def _worth(self, module: nn.Module, kept: Mapping[str, list[int]]) -> dict[str, Tensor]:
-        """Return the importance of every channel of every group, 0 where it is gone."""
-        subject, example = self.context.subject, self.context.subject.example
-        groups = find_groups(module, example, self.keep)
-        criterion = resolve("criterion", self.settings.criterion)
-        batches = subject.recovery.losses(module, subject.original, self.settings.batches)
-        found: dict[str, Tensor] = criterion(module, groups, example, batches)
+        """Return the importance of every channel of the groups that can still be cut, 0 where it is gone."""
+        whole = {group.name: group.channels for group in self.groups.groups}
         worth = {}
-        for group in self.groups.groups:
-            worth[group.name] = torch.zeros(group.channels, dtype=torch.float64)
-            if group.name in found:
-                worth[group.name][kept[group.name]] = found[group.name].detach().double().cpu()
+        for name, found in worth_of(module, kept, self.keep, self.settings, self.context).items():
+            worth[name] = torch.zeros(whole[name], dtype=torch.float64)
+            worth[name][kept[name]] = found
         return worth
 
     def _cut(
@@ -131,6 +135,9 @@ class Pruning:
         left: dict[str, list[int]] = {}
         within: dict[str, Tensor] = {}
         for name, before in kept.items():
+            if name not in worth:
+                left[name] = before
+                continue
             # Of channels that are gone none comes back, though the prediction may hold a wider layer for as fast.
             places = kept_channels(worth[name][before], min(widths[name], len(before)))
             left[name] = [before[place] for place in places.tolist()]
@@ -138,8 +145,11 @@ class Pruning:
                 within[name] = places
         smaller = cut(module, self.context.subject.example, within)
         self.context.subject.recovery.settle(smaller)
-        timed = self.context.clock.time(smaller, self.target)
-        return smaller, Cut(left, timed.speedup, self._predicted(left))
+        predicted = self._predicted(left)
+        away = bool(self.settings.times)
+        return smaller, Cut(
+            left, predicted if away else self.context.clock.time(smaller, self.target).speedup, predicted
+        )
 
     def _predicted(self, left: Mapping[str, list[int]]) -> Measurement:
         predict = self.predict

@@ -67,6 +67,9 @@ class PruneStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     `criterion` judges channels on `batches` training batches. `floor` is the share of each group's channels that is
     left in any case, `keep` are name patterns of layers that are not pruned.
 
+    `times` are those of a device that is not here: a JSON file of layer times measured there, or `device/engine` or
+    `device/engine/mode` for its roofline. Then nothing is timed: speedups are predictions, and so labelled.
+
     `unhelpful` says what to do where measurement shows, before any training, that pruning can't reach the goal: `stop`
     the run, `skip` the step, or `try` all the same.
     """
@@ -76,6 +79,7 @@ class PruneStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     max_drop: NotNegative | None = None
     criterion: str = "taylor"
     target: str = ""
+    times: str = ""
     steps: Count = 3
     shares: tuple[Share, ...] = ()
     stride: Factor = 1.25

@@ -1,5 +1,7 @@
 """Steps in their order: each does what it says, is judged and kept, and a killed run goes on after the last one."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from small_subject import EXAMPLE, counted, network, subject
@@ -10,6 +12,7 @@ from edgecnn.compress_model import run as running
 from edgecnn.compress_model.clock import Clock
 from edgecnn.compress_model.context import Context
 from edgecnn.compress_model.progress import load_module, save_module
+from edgecnn.compress_model.pruning import Pruning
 from edgecnn.compress_model.run import compress
 from edgecnn.compress_model.steps import prune
 from edgecnn.core.compression import FinetuneStep, LowRankStep, PruneStep, SparsifyStep
@@ -210,3 +213,44 @@ def test_nothing_is_trained_where_nothing_was_changed_even_when_resumed(it, tmp_
         module, result = go(it, tmp_path, *steps)
     assert same(module, it.original)
     assert "changed nothing" in result.steps[1].notes[0]
+
+
+@pytest.mark.parametrize(("worth", "said"), [(0.0, "worth 0"), (float("nan"), "not finite")])
+def test_channels_that_cannot_be_told_apart_are_one_line(it, tmp_path, monkeypatch, worth, said):
+    def blind(_module, groups, *_):
+        return {group.name: torch.full((group.channels,), worth) for group in groups.groups}
+
+    monkeypatch.setattr("edgecnn.compress_model.worth.resolve", lambda *_: blind)
+    with pytest.raises(InputError, match=said):
+        prune.run(PruneStep(speedup=1.5, batches=1, recover=None), it.original, context(it, tmp_path))
+
+
+def test_a_group_that_a_cut_left_unfindable_keeps_its_width(it, tmp_path, monkeypatch):
+    whole = find_groups(it.original, EXAMPLE)
+
+    def later(module, example, keep=()):
+        found = find_groups(module, example, keep)
+        return replace(found, groups=tuple(group for group in found.groups if group.name != "3"))
+
+    monkeypatch.setattr("edgecnn.compress_model.worth.find_groups", later)
+    step = PruneStep(speedup=1.5, batches=1, recover=None)
+    pruning = Pruning(step, context(it, tmp_path), "openvino", whole, Counted(it.original, whole, it), 1.0, ())
+    module, made = pruning.cut_to(it.original, pruning.whole(), 1.5)
+    assert made.speedup.value >= 1.5
+    assert module[3].out_channels == 64
+    assert module[0].out_channels < 32
+    assert pruning.cut_to_the_fastest(module, made.kept)[0][3].out_channels == 64
+
+
+def test_for_a_device_that_is_not_here_nothing_is_timed_and_all_is_called_predicted(it, tmp_path, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(Clock, "time", lambda *_: pytest.fail("timed"))
+    step = PruneStep(speedup=1.5, times="jetson-orin-nx-16gb/tensorrt", steps=2, batches=1, recover=None)
+    found = prune.run(step, it.original, context(it, tmp_path))
+    assert "data-sheet layer times (NVIDIA" in found.verdict or "jetson-orin-nx-16gb, tensorrt, int8" in found.verdict
+    assert "predicted" in found.verdict
+    assert [one.speedup.how for one in found.rounds] == ["predicted", "predicted"]
+    assert found.rounds[-1].speedup.value >= 1.5
+    assert "predicted for jetson-orin-nx-16gb" in found.notes[-1]
+    again = prune.run(step, found.module, context(it, tmp_path))
+    assert again.verdict.startswith("nothing to prune")

@@ -47,7 +47,7 @@ def can_pruning_help(prediction: LatencyPrediction, asked: float | None = None, 
     helps = speedup >= needed
     wanted = "a gain that could be measured" if asked is None else f"{asked:.2f}x"
     origin = "measured" if prediction.how == "measured" else "data-sheet"
-    within = "" if prediction.error is None else f", within {prediction.error:.0%}"
+    within = ", predicted: no network was timed" if prediction.error is None else f", within {prediction.error:.0%}"
     text = (
         f"pruning can{'' if helps else 'not'} reach {wanted}: by {origin} layer times ({prediction.on}{within}) the "
         f"fastest widths with {floor:.0%} of the channels left give {speedup:.2f}x; {shrinkable:.0%} of "

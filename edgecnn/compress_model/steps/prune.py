@@ -10,7 +10,7 @@ from torch import nn
 from edgecnn.compress.prune.groups import find_groups
 from edgecnn.compress_model.context import Context, Outcome, fitting, unchanged
 from edgecnn.compress_model.measure_network import parameters_of
-from edgecnn.compress_model.predictor import predictor
+from edgecnn.compress_model.predictor import predicted_elsewhere, predictor
 from edgecnn.compress_model.progress import remembered
 from edgecnn.compress_model.pruning import CLOSE_ENOUGH, Cut, OutOfReachError, Pruning
 from edgecnn.compress_model.steps import finetune
@@ -34,13 +34,20 @@ def run(settings: PruneStep, module: nn.Module, context: Context) -> Outcome:
     refused = dict(groups.refused)
     if not groups.groups:
         return _useless(settings, module, "pruning can't help: no group of channels can be cut", refused, context)
-    timed = context.clock.time(module, target)
-    start = 1.0 if unchanged(module, context.subject.original) else timed.speedup.value
-    goal = settings.speedup or (timed.original.value / settings.latency_ms if settings.latency_ms else None)
+    source = settings.times
+    away = predicted_elsewhere(module, groups, context, source, settings.floor) if source else None
+    if away is not None:
+        whole = away[1]
+        start = whole / away[0].milliseconds({})
+    else:
+        timed = context.clock.time(module, target)
+        start = 1.0 if unchanged(module, context.subject.original) else timed.speedup.value
+        whole = timed.original.value
+    goal = settings.speedup or (whole / settings.latency_ms if settings.latency_ms else None)
     if goal is not None and start >= goal:
         text = f"nothing to prune: {start:.2f}x is reached already, {goal:.2f}x was asked for"
         return Outcome(module, verdict=text, refused=refused)
-    predict = predictor(module, groups, context, target, settings.floor)
+    predict = predictor(module, groups, context, target, settings.floor) if away is None else away[0]
     pruning = Pruning(settings, context, target, groups, predict, start, keep)
     verdict = pruning.verdict(goal)
     context.say(verdict.text)
@@ -48,7 +55,8 @@ def run(settings: PruneStep, module: nn.Module, context: Context) -> Outcome:
         return _useless(settings, module, verdict.text, refused, context)
     last = _pruned(pruning, module, goal)
     widths = {group.name: (group.channels, len(last.kept[group.name])) for group in groups.groups}
-    return Outcome(last.module, verdict.text, widths, refused, last.rounds, last.curve, last.notes)
+    notes = last.notes if away is None else (*last.notes, f"speedups of its rounds are predicted for {predict.on}")
+    return Outcome(last.module, verdict.text, widths, refused, last.rounds, last.curve, notes)
 
 
 def _useless(
