@@ -40,20 +40,20 @@ class Plan:
 PLANS = {
     "quickstart lanes": Plan(
         HERE.parent / "recipes" / "lane-quickstart.yaml",
-        "[{{prune: {{speedup: 2.0, steps: {rounds}}}}}, {{finetune: {{epochs: {epochs}}}}}]",
+        "[{{prune: {{speedup: 2.0, steps: {rounds}, unhelpful: try}}}}, {{finetune: {{epochs: {epochs}}}}}]",
         ("loc", "exist", *_LOCAL),
         (1.8, 0.0, 0.7),
     ),
     "UFLD, ResNet-18": Plan(
         HERE / "pruning_recipes" / "ufld.yaml",
-        "[{{low_rank: {{energy: 0.99}}}}, {{prune: {{speedup: 2.5, steps: {rounds}}}}}, "
+        "[{{low_rank: {{energy: 0.99}}}}, {{prune: {{speedup: 2.5, steps: {rounds}, unhelpful: try}}}}, "
         "{{finetune: {{epochs: {epochs}}}}}]",
         ("loc", "exist"),
         (2.0, 70.0, 0.5),
     ),
     "mobile lanes": Plan(
         HERE / "pruning_recipes" / "mobile.yaml",
-        "[{{prune: {{speedup: 1.5, steps: {rounds}}}}}, {{finetune: {{epochs: {epochs}}}}}]",
+        "[{{prune: {{speedup: 1.5, steps: {rounds}, unhelpful: try}}}}, {{finetune: {{epochs: {epochs}}}}}]",
         ("loc", "exist", *_LOCAL),
         (1.4, 0.0, 0.7),
     ),
