@@ -15,7 +15,7 @@ from edgecnn.core.errors import InputError
 LABELLED_DROP, AGREEMENT_DROP = 1.0, 2.0
 """Points that may be lost where nobody says: of the task's figure, or of agreement with the original."""
 PRUNED = 0.5
-"""The part of what may be lost that pruning may take; quantization has what is left."""
+"""The part of what may be lost that pruning may take; quantization has what is left, and the sum is gated."""
 
 
 @click.command()
@@ -149,6 +149,7 @@ def _asked(recipe: Any, given: dict[str, Any]) -> Any:
         steps = [CompressStep(prune=PruneStep(max_drop=PRUNED * allowed, unhelpful="skip"))]
         steps += [CompressStep(finetune=FinetuneStep(epochs=given["finetune"]))] if given["finetune"] else []
         recipe = replace(recipe, compress=tuple(steps))
-    left = (1 - PRUNED) * allowed
+    pruned = any(step.name != "qat" for step in recipe.compress)
+    left = (1 - PRUNED) * allowed if pruned else allowed
     section = replace(recipe.quantize or QuantizeSection(), precision="mixed", max_drop=left, minutes=given["minutes"])
-    return replace(recipe, quantize=section, verify=replace(recipe.verify, max_drop=left))
+    return replace(recipe, quantize=section, verify=replace(recipe.verify, max_drop=allowed))

@@ -40,6 +40,7 @@ class QatStage:
         "edgecnn.compress_model.qat_stage",
         "edgecnn.compress.quantize",
         "edgecnn.train",
+        "edgecnn.models",
         "edgecnn.runtime",
         "edgecnn.metrics",
         "edgecnn.core",

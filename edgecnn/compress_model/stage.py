@@ -12,36 +12,44 @@ import torch
 from edgecnn.compress_model.progress import STRUCTURE, WEIGHTS, save_module
 from edgecnn.compress_model.recipe_subject import recipe_subject
 from edgecnn.compress_model.run import STEPS, compress
-from edgecnn.core import evidence
-from edgecnn.core.compress_evidence import CompressResult
+from edgecnn.core import atomic, evidence
+from edgecnn.core.compress_evidence import COMPRESSION, UNCOMPRESSED_FILE, CompressResult
 from edgecnn.core.errors import StageError
 from edgecnn.core.recipe import Recipe
+from edgecnn.core.registry import TARGETS
 from edgecnn.core.stage import Job
 from edgecnn.core.structure import Structure
 from edgecnn.core.versions import ENGINE_PACKAGES, installed
 from edgecnn.data.split import LABELS_READ_BY
 
-RESULT = "compress.json"
+JUDGED_IN = "onnxruntime"
+"""Where verification runs the uncompressed network."""
 MOST_SECONDS = 3.0
 """Longest single timing: a step has to know a network's speed to a hundredth, not to a thousandth."""
 
 
 @final
 class CompressStage:
-    """Leaves `model.safetensors`, `structure.json` (what differs from what the code builds) and `compress.json`."""
+    """Leaves `model.safetensors`, `structure.json` (what differs from what the code builds) and `compress.json`.
+
+    Where there are steps, also the network as it was before them, as ONNX.
+    """
 
     name = "compress"
     needs: tuple[str, ...] = ("data", "train")
     code = (
         "edgecnn.compress_model",
-        "edgecnn.compress.prune",
-        "edgecnn.compress.low_rank",
-        "edgecnn.compress.sparse_2_4",
+        "edgecnn.compress",
         "edgecnn.train",
         "edgecnn.models",
         "edgecnn.export",
         "edgecnn.runtime",
         "edgecnn.metrics",
+        "edgecnn.verify.accuracy",
+        "edgecnn.compile.specs",
+        "edgecnn.bench.environment",
+        "edgecnn.bench.probes",
+        "edgecnn.bench.roofline",
         "edgecnn.core",
         *LABELS_READ_BY,
     )
@@ -70,7 +78,7 @@ class CompressStage:
         if not steps:
             shutil.copyfile(trained, job.out / WEIGHTS)
             evidence.write(job.out / STRUCTURE, Structure())
-            evidence.write(job.out / RESULT, CompressResult())
+            evidence.write(job.out / COMPRESSION, CompressResult())
             return
         torch.manual_seed(recipe.seed)
         subject = recipe_subject(job, trained)
@@ -79,11 +87,15 @@ class CompressStage:
             subject, steps, recipe.targets, job.partial / "steps", threads=recipe.bench.threads, seconds=seconds
         )
         save_module(job.out, module, subject.original)
-        evidence.write(job.out / RESULT, result)
+        whole = subject.to_onnx(subject.original, TARGETS[JUDGED_IN].opset)
+        atomic.write_bytes(job.out / UNCOMPRESSED_FILE, whole.SerializeToString(deterministic=True))
+        evidence.write(job.out / COMPRESSION, result)
 
     def ensures(self, out: Path) -> None:
         """Raise unless weights, structure and evidence are there."""
-        evidence.read(out / RESULT, CompressResult)
+        steps = evidence.read(out / COMPRESSION, CompressResult).steps
         evidence.read(out / STRUCTURE, Structure)
         if not (out / WEIGHTS).is_file():
             raise StageError(f"compress: {out} holds no weights")
+        if steps and not (out / UNCOMPRESSED_FILE).is_file():
+            raise StageError(f"compress: {out} holds no {UNCOMPRESSED_FILE}")

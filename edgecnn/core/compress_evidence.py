@@ -7,6 +7,9 @@ import msgspec
 from edgecnn.core.evidence import Epoch
 from edgecnn.core.measure import Measurement
 
+COMPRESSION, UNCOMPRESSED_FILE = "compress.json", "uncompressed.onnx"
+"""What the compress stage leaves beside weights and structure; the network as it was only if there were steps."""
+
 
 class NetworkFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A torch network measured somewhere on the way of its compression.

@@ -215,13 +215,17 @@ class QuantizeResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One artefact judged. `drop` is reference minus artefact in points (paired by frame), None for the reference."""
+    """One artefact judged. `drop` is reference minus artefact in points (paired by frame), None for the reference.
+
+    `total_drop` is the same against the network as it was before the recipe's steps of compression; None without any.
+    """
 
     artefact: str
     parity: Parity
     figures: dict[str, Measurement]
     by_tag: dict[str, Measurement] = {}
     drop: Measurement | None = None
+    total_drop: Measurement | None = None
 
 
 class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -247,7 +251,10 @@ class GalleryFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class VerifyResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`verify.json` of the verify stage. `reference` names the FP32 artefact that drops are counted from."""
+    """`verify.json` of the verify stage. `reference` names the FP32 artefact that drops are counted from.
+
+    `uncompressed` are the figures of the network before the recipe's steps of compression; empty without any.
+    """
 
     reference: str
     metric: str
@@ -256,6 +263,7 @@ class VerifyResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     verdicts: tuple[Verdict, ...]
     gates: tuple[Gate, ...]
     gallery: tuple[GalleryFrame, ...] = ()
+    uncompressed: dict[str, Measurement] = {}
 
     @property
     def passed(self) -> bool:

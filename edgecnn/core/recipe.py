@@ -135,9 +135,10 @@ OneStep = Annotated[CompressStep, msgspec.Meta(extra_json_schema={"minProperties
 
 
 class VerifySection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What has to hold: `max_drop` is the most an artefact may lose against FP32, in points (0.01 of the figure).
+    """What has to hold: `max_drop` is the most an artefact may lose in points (0.01 of the figure), all in all.
 
-    The tolerances bound ||out - golden|| / ||golden|| of every output.
+    It is counted from the trained network in FP32, before any step of compression. The tolerances bound
+    ||out - golden|| / ||golden|| of every output.
     """
 
     max_drop: NotNegative = 1.0

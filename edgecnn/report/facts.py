@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edgecnn.core import evidence
 from edgecnn.core.bundle import Artefact, Bundle, FileRecord, Parity, open_bundle
+from edgecnn.core.compress_evidence import COMPRESSION, CompressResult
 from edgecnn.core.errors import StageError
 from edgecnn.core.evidence import (
     BenchResult,
@@ -28,11 +29,12 @@ from edgecnn.core.measure import Measurement
 from edgecnn.report import wording
 
 SINGLE, CAMERA, ENGINE_ONLY = "single_stream", "camera", "engine_only"
-# What a bundle's accuracy table calls the points lost against the reference.
-DROP = "drop"
+# What a bundle's accuracy table calls the points lost against the reference, and against the uncompressed network.
+DROP, TOTAL_DROP = "drop", "total_drop"
 # A bundle may carry the quantize stage's own record under this name.
 QUANTIZATION = "quantize.json"
 
+Record = TypeVar("Record", bound=msgspec.Struct)
 Samples = Mapping[str, NDArray[np.int64]]
 
 
@@ -52,6 +54,7 @@ class ArtefactFacts:
     figures: Mapping[str, Measurement] = field(default_factory=dict)
     by_tag: Mapping[str, Measurement] = field(default_factory=dict)
     drop: Measurement | None = None
+    total_drop: Measurement | None = None
     runs: Mapping[str, BenchRun] = field(default_factory=dict)
     passed: bool | None = None
     notes: tuple[str, ...] = ()
@@ -60,6 +63,11 @@ class ArtefactFacts:
     def title(self) -> str:
         """Return e.g. `INT8 on OpenVINO`."""
         return wording.artefact_title(self.engine, self.precision)
+
+    @property
+    def lost(self) -> Measurement | None:
+        """Return the points lost against the uncompressed network where that was judged, else the reference."""
+        return self.drop if self.total_drop is None else self.total_drop
 
     @property
     def size_bytes(self) -> int:
@@ -89,6 +97,7 @@ class ReportFacts:
     samples: Samples = field(default_factory=dict)
     gallery: Path | None = None
     quantized: tuple[QuantizedModel, ...] = ()
+    compressed: CompressResult = field(default_factory=CompressResult)
 
     @property
     def passed(self) -> bool | None:
@@ -116,7 +125,9 @@ class ReportFacts:
 
 
 def gather(folders: Mapping[str, Path]) -> ReportFacts:
-    """Return the facts in the result folders of `train`, `qat` or `quantize`, `verify`, `bench` and `seal`, or some of them.
+    """Return the facts in the result folders of the stages that `source.STAGES` names, or of some of them.
+
+    In place of `qat` it may be `quantize`.
 
     Raises:
         StageError: a result is there and can't be read, or there is neither a bundle nor a verdict.
@@ -133,9 +144,13 @@ def gather(folders: Mapping[str, Path]) -> ReportFacts:
     last = next((folders[name] for name in ("qat", "quantize") if name in folders), None)
     quantized = evidence.read(last / "quantize.json", QuantizeResult) if last is not None else None
     facts = _facts(bundle, train, verify, bench, samples, folders.get("verify"))
-    if quantized is not None:
-        return replace(facts, quantized=quantized.models)
-    return replace(facts, quantized=_sealed_quantization(bundle)) if bundle else facts
+    facts = _with_sealed(facts, bundle) if bundle else facts
+    way = _result(folders, "compress", CompressResult)
+    return replace(
+        facts,
+        quantized=facts.quantized if quantized is None else quantized.models,
+        compressed=facts.compressed if way is None else way,
+    )
 
 
 def gather_bundle(path: Path) -> ReportFacts:
@@ -145,7 +160,7 @@ def gather_bundle(path: Path) -> ReportFacts:
         BundleError: damaged, tampered with or no bundle.
     """
     bundle = open_bundle(path)
-    return replace(_facts(bundle, None, None, None, {}, None), quantized=_sealed_quantization(bundle))
+    return _with_sealed(_facts(bundle, None, None, None, {}, None), bundle)
 
 
 def _facts(
@@ -183,13 +198,19 @@ def _facts(
     )
 
 
-def _sealed_quantization(bundle: Bundle) -> tuple[QuantizedModel, ...]:
-    if QUANTIZATION not in bundle.manifest.files:
-        return ()
+def _with_sealed(facts: ReportFacts, bundle: Bundle) -> ReportFacts:
+    """Return `facts` with the stages' own records that the bundle carries."""
+    quantized = _sealed(bundle, QUANTIZATION, QuantizeResult()).models
+    return replace(facts, quantized=quantized, compressed=_sealed(bundle, COMPRESSION, CompressResult()))
+
+
+def _sealed(bundle: Bundle, name: str, none: Record) -> Record:
+    if name not in bundle.manifest.files:
+        return none
     try:
-        return msgspec.json.decode(bundle.read(QUANTIZATION), type=QuantizeResult).models
+        return msgspec.json.decode(bundle.read(name), type=type(none))
     except msgspec.DecodeError as error:
-        raise StageError(f"{bundle.path}: {QUANTIZATION}: {error}") from error
+        raise StageError(f"{bundle.path}: {name}: {error}") from error
 
 
 def _reference(artefacts: tuple[ArtefactFacts, ...]) -> str:
@@ -220,9 +241,10 @@ def _artefact(
         precision=sealed.precision if sealed else runs[0].precision if runs else precision,
         files={file: records[file] for file in sealed.files if file in records} if sealed else {},
         parity=verdict.parity if verdict else sealed.parity if sealed else None,
-        figures=verdict.figures if verdict else {key: m for key, m in table.items() if key != DROP},
+        figures=verdict.figures if verdict else {key: m for key, m in table.items() if key not in {DROP, TOTAL_DROP}},
         by_tag=verdict.by_tag if verdict else {},
         drop=verdict.drop if verdict else table.get(DROP),
+        total_drop=verdict.total_drop if verdict else table.get(TOTAL_DROP),
         runs=by_scenario,
         passed=sealed.passed if sealed and sealed.passed is not None else judged,
         notes=sealed.notes if sealed else (),

@@ -43,6 +43,7 @@ def record(facts: ReportFacts) -> dict[str, Any]:
         "harness": facts.bench.harness if facts.bench else {},
         "environment": facts.bench.environment if facts.bench else None,
         "train": facts.train,
+        "compressed": facts.compressed if facts.compressed.steps else None,
         "quantized": facts.quantized,
         "provenance": dict(facts.provenance),
     }
@@ -62,6 +63,7 @@ def _artefact(artefact: ArtefactFacts) -> dict[str, Any]:
         "figures": dict(artefact.figures),
         "by_tag": dict(artefact.by_tag),
         "drop": artefact.drop,
+        "total_drop": artefact.total_drop,
         "runs": dict(artefact.runs),
         "notes": artefact.notes,
     }

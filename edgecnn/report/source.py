@@ -8,7 +8,7 @@ from edgecnn.core.errors import InputError
 from edgecnn.report.facts import ReportFacts, gather, gather_bundle
 
 RUN = "run.json"
-STAGES = ("train", "qat", "verify", "bench", "seal")
+STAGES = ("train", "compress", "qat", "verify", "bench", "seal")
 
 
 class RunRecord(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The report stage: what train, quantize, verify, bench and seal left, as one page, Markdown and JSON."""
+"""The report stage: what training, compression, verification, bench and seal left, as one page, Markdown and JSON."""
 
 from pathlib import Path
 from typing import Any, final
@@ -19,7 +19,7 @@ class ReportStage:
     """Leaves `report.html`, `report.md` and `report.json`."""
 
     name = "report"
-    needs: tuple[str, ...] = ("train", "qat", "verify", "bench", "seal")
+    needs: tuple[str, ...] = ("train", "compress", "qat", "verify", "bench", "seal")
     code = ("edgecnn.report", "edgecnn.runtime.drawing", "edgecnn.core")
 
     def parameters(self, recipe: Recipe) -> Any:

@@ -97,12 +97,14 @@ def _sentence(facts: ReportFacts) -> str:
 
 def _paid(facts: ReportFacts, best: ArtefactFacts, slow: ArtefactFacts | None) -> str:
     """Return the second half of the sentence: what it costs in the task's figure."""
-    if best.drop is None:
+    drop = best.lost
+    if drop is None:
         figure = best.figures.get(facts.figure)
         return f", with {facts.figure} {wording.phrase(wording.share(figure))}" if figure else ""
     named = facts.reference and not (slow is not None and slow.name == facts.reference)
     against = f" against {facts.title_of(facts.reference)}" if named else ""
-    drop = best.drop
+    if best.total_drop is not None:
+        against = " against the uncompressed network"
     low, high = (None if bound is None else -bound for bound in (drop.high, drop.low))
     gain = msgspec.structs.replace(drop, value=-drop.value, low=low, high=high)
     if drop.value == 0:

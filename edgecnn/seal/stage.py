@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from edgecnn.core import evidence
 from edgecnn.core.bundle import Artefact, open_bundle, write_bundle
+from edgecnn.core.compress_evidence import COMPRESSION, CompressResult
 from edgecnn.core.errors import StageError
 from edgecnn.core.evidence import BenchResult, VerifyResult
 from edgecnn.core.recipe import Recipe
@@ -18,7 +19,7 @@ class SealStage:
     """Leaves `bundle/`: the compile stage's draft with every artefact's tables filled in."""
 
     name = "seal"
-    needs: tuple[str, ...] = ("compile", "verify", "bench")
+    needs: tuple[str, ...] = ("compress", "compile", "verify", "bench")
     code = ("edgecnn.seal", "edgecnn.core")
 
     def parameters(self, recipe: Recipe) -> Any:
@@ -40,7 +41,11 @@ class SealStage:
                 "note": job.recipe.note,
             },
         )
-        write_bundle(job.out / "bundle", manifest, {name: draft.read(name) for name in draft.manifest.files})
+        files: dict[str, Path | bytes] = {name: draft.read(name) for name in draft.manifest.files}
+        way = job.inputs["compress"] / COMPRESSION
+        if evidence.read(way, CompressResult).steps:
+            files[COMPRESSION] = way
+        write_bundle(job.out / "bundle", manifest, files)
 
     def ensures(self, out: Path) -> None:
         """Raise unless the bundle opens and every artefact carries accuracy and latency."""
@@ -52,7 +57,8 @@ class SealStage:
 def proven(artefact: Artefact, verified: VerifyResult, benched: BenchResult) -> Artefact:
     """Return `artefact` with what was found about it: parity, accuracy, latency, and whether its gates hold."""
     verdict = next(verdict for verdict in verified.verdicts if verdict.artefact == artefact.name)
-    accuracy = {**verdict.figures, **({} if verdict.drop is None else {"drop": verdict.drop})}
+    lost = {"drop": verdict.drop, "total_drop": verdict.total_drop}
+    accuracy = {**verdict.figures, **{name: drop for name, drop in lost.items() if drop is not None}}
     latency = {
         f"{run.scenario}.{name}": figure
         for run in benched.runs

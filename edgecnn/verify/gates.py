@@ -7,13 +7,13 @@ from edgecnn.core.recipe import VerifySection
 
 
 def gates(verdicts: Sequence[Verdict], reference: str, figure: str, settings: VerifySection) -> tuple[Gate, ...]:
-    """Return every gate of every artefact: parity, the reference's least figure, the others' greatest drop."""
+    """Return every gate of every artefact: parity, the reference's least figure, the greatest drop of what may lose."""
     found: list[Gate] = []
     for verdict in verdicts:
         found.append(_parity(verdict))
         if verdict.artefact == reference:
             found.append(_least(verdict, figure, settings.min_figure))
-        elif verdict.drop is not None:
+        if verdict.total_drop is not None or (verdict.artefact != reference and verdict.drop is not None):
             found.append(drop_gate(verdict, figure, settings.max_drop))
     return tuple(found)
 
@@ -36,11 +36,16 @@ def _least(verdict: Verdict, figure: str, limit: float) -> Gate:
 
 
 def drop_gate(verdict: Verdict, figure: str, limit: float) -> Gate:
-    """Return the gate that an artefact, not the reference, loses at most `limit` points of `figure`."""
-    assert verdict.drop is not None  # noqa: S101 - the caller's case
-    value = verdict.drop.value
+    """Return the gate that an artefact loses at most `limit` points of `figure`.
+
+    They are counted from the uncompressed network where that was run on the same frames, else from the reference.
+    """
+    drop = verdict.drop if verdict.total_drop is None else verdict.total_drop
+    assert drop is not None  # noqa: S101 - the caller's case
+    value = drop.value
     passed = value <= limit
-    interval = f" [{verdict.drop.low:.2f}, {verdict.drop.high:.2f}]" if verdict.drop.low is not None else ""
+    interval = f" [{drop.low:.2f}, {drop.high:.2f}]" if drop.low is not None else ""
+    against = "" if verdict.total_drop is None else " against the uncompressed network"
     missed = "" if passed else f", missed by {value - limit:.2f}"
-    text = f"{verdict.artefact}: loses {value:.2f}{interval} points of {figure} (max_drop {limit:g}{missed})"
+    text = f"{verdict.artefact}: loses {value:.2f}{interval} points of {figure}{against} (max_drop {limit:g}{missed})"
     return Gate(verdict.artefact, "max_drop", limit, value, passed, text)

@@ -5,6 +5,7 @@ from typing import Any
 
 from edgecnn.core import evidence
 from edgecnn.core.bundle import open_bundle
+from edgecnn.core.compress_evidence import UNCOMPRESSED_FILE
 from edgecnn.core.errors import StageError
 from edgecnn.core.evidence import VerifyResult
 from edgecnn.core.recipe import Recipe
@@ -20,7 +21,7 @@ class VerifyStage:
     """Leaves `verify.json` (`VerifyResult`) and its gallery's pictures. A failed gate is a result, not an error."""
 
     name = "verify"
-    needs: tuple[str, ...] = ("data", "compile")
+    needs: tuple[str, ...] = ("data", "compress", "compile")
     code = ("edgecnn.verify", "edgecnn.metrics", "edgecnn.runtime", "edgecnn.core", *LABELS_READ_BY)
 
     def parameters(self, recipe: Recipe) -> Any:
@@ -38,7 +39,11 @@ class VerifyStage:
         artefacts = [artefact.name for artefact in open_bundle(bundle.resolve()).manifest.artefacts]
         samples = list(read_split(job.inputs["data"], "val"))
         settings, threads = job.recipe.verify, job.recipe.bench.threads
-        evidence.write(job.out / RESULT, verify(bundle.resolve(), artefacts, samples, settings, threads, job.out))
+        # The compress stage leaves it only where the recipe has steps.
+        whole = job.inputs["compress"] / UNCOMPRESSED_FILE
+        uncompressed = whole.resolve() if whole.is_file() else None
+        found = verify(bundle.resolve(), artefacts, samples, settings, threads, job.out, uncompressed)
+        evidence.write(job.out / RESULT, found)
 
     def ensures(self, out: Path) -> None:
         """Raise unless there is a verdict on at least one artefact."""

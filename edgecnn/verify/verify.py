@@ -18,14 +18,22 @@ from edgecnn.verify.accuracy import Scores, by_tag, drop, figures, judge
 from edgecnn.verify.gallery import gallery
 from edgecnn.verify.gates import gates
 from edgecnn.verify.parity import parity
+from edgecnn.verify.uncompressed import ENGINE, UNCOMPRESSED, open_uncompressed
 
 
 def verify(
-    bundle: Path, artefacts: Sequence[str], samples: Sequence[Sample], settings: VerifySection, threads: int, out: Path
+    bundle: Path,
+    artefacts: Sequence[str],
+    samples: Sequence[Sample],
+    settings: VerifySection,
+    threads: int,
+    out: Path,
+    uncompressed: Path | None = None,
 ) -> VerifyResult:
     """Return parity, accuracy, drops and gates of the named artefacts; gallery pictures go below `out`.
 
-    The reference is the first FP32 artefact, or the first of all where there is none.
+    The reference is the first FP32 artefact, or the first of all where there is none. `uncompressed` is the network
+    before its steps of compression as ONNX, if it had any: then losses are counted from there too, and gated so.
     """
     if not samples:
         raise DataError("the validation set holds no frames")
@@ -37,10 +45,14 @@ def verify(
         metric: Metric = resolve("metric", task.metric)()
         precisions = {name: model.artefact.precision for name, model in models.items()}
         reference = next((name for name in models if precisions[name] == "fp32"), artefacts[0])
+        judged: dict[str, Model] = dict(models)
+        if uncompressed is not None:
+            judged[UNCOMPRESSED] = stack.enter_context(closing(open_uncompressed(bundle, uncompressed, threads)))
         with bar("verifying", len(samples)) as shown:
-            found = judge(dict(models), samples, metric, shown.advance)
+            found = judge(dict(judged), samples, metric, shown.advance)
         tolerance = {name: tolerance_of(model.artefact, settings) for name, model in models.items()}
         parities = {name: parity(model, tolerance[name]) for name, model in models.items()}
+    whole = found.pop(UNCOMPRESSED, None)
     verdicts = []
     for name, scores in found.items():
         verdicts.append(
@@ -50,6 +62,7 @@ def verify(
                 figures=figures(metric, scores.scores, name),
                 by_tag=by_tag(metric, scores.scores, samples, task.figure, name),
                 drop=_drop(metric, found, name, reference, task.figure),
+                total_drop=whole and drop(metric, whole.scores, scores.scores, task.figure, name),
             )
         )
     return VerifyResult(
@@ -60,6 +73,7 @@ def verify(
         verdicts=tuple(verdicts),
         gates=gates(verdicts, reference, task.figure, settings),
         gallery=gallery(out, samples, found, reference, metric, task.figure),
+        uncompressed=figures(metric, whole.scores, ENGINE) if whole is not None else {},
     )
 
 

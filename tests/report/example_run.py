@@ -9,6 +9,13 @@ from msgspec.structs import replace
 
 from edgecnn.core import evidence
 from edgecnn.core.bundle import Artefact, DecodeSpec, Manifest, Parity, write_bundle
+from edgecnn.core.compress_evidence import (
+    COMPRESSION,
+    CompressedStep,
+    CompressResult,
+    NetworkFigures,
+    PruneRound,
+)
 from edgecnn.core.evidence import (
     BenchResult,
     BenchRun,
@@ -44,11 +51,12 @@ MACHINE = "Example CPU, 2 cores"
 
 
 def make(root: Path, *, fail: bool = False, name: str = "lanes-small", frames: int = 3) -> dict[str, Path]:
-    """Write the results of train, quantize, verify, bench and seal below `root` and return their folders."""
-    folders = {stage: root / stage for stage in ("train", "quantize", "verify", "bench", "seal")}
+    """Write the results of train, compress, quantize, verify, bench and seal below `root` and return their folders."""
+    folders = {stage: root / stage for stage in ("train", "compress", "quantize", "verify", "bench", "seal")}
     for folder in folders.values():
         folder.mkdir(parents=True)
     evidence.write(folders["train"] / "train.json", train())
+    evidence.write(folders["compress"] / COMPRESSION, compress())
     evidence.write(folders["quantize"] / "quantize.json", quantize())
     verified = verify(folders["verify"], fail=fail, frames=frames)
     evidence.write(folders["verify"] / "verify.json", verified)
@@ -69,6 +77,84 @@ def train() -> TrainResult:
         curve.append(Epoch(epoch, float(loss), float(rate), float(figure), 41.0 + float(rng.normal(0, 1))))
     best = max(curve, key=lambda one: one.figure or 0).epoch
     return TrainResult("lane_rows", 2_312_480, "cpu", "accuracy", best, tuple(curve), {"torch": "2.13.0"})
+
+
+def compress() -> CompressResult:
+    names = [f"stages.{stage}.{block}.conv1" for stage in range(4) for block in range(2)]
+    wide = {name: 64 * 2 ** int(name[7]) for name in names}
+    first = {name: (width, width * (8 - place) // 8) for place, (name, width) in enumerate(wide.items())}
+    original = network(0.9551, None, 6.41, None, 2_312_480, 918_000_000)
+    rounds = (
+        PruneRound(
+            goal=1.4,
+            predicted=replace(ratio(1.44), how="predicted"),
+            speedup=ratio(1.41),
+            cut=share(0.871, 0.011),
+            figure=share(0.9539, 0.008),
+            parameters=1_400_000,
+        ),
+        PruneRound(
+            goal=2.0,
+            predicted=replace(ratio(2.03), how="predicted"),
+            speedup=ratio(1.98),
+            cut=share(0.62, 0.013),
+            figure=share(0.9498, 0.008),
+            parameters=802_310,
+        ),
+        PruneRound(
+            goal=2.4,
+            predicted=replace(ratio(2.41), how="predicted"),
+            speedup=ratio(2.38),
+            cut=share(0.41, 0.013),
+            figure=share(0.9301, 0.009),
+            parameters=620_110,
+            kept=False,
+        ),
+    )
+    steps = (
+        CompressedStep(
+            name="low_rank",
+            settings={"energy": 0.99, "ranks": {}, "recover": None},
+            result=network(0.9546, 0.05, 5.81, 1.10, 1_900_400, 801_000_000),
+            notes=("reduce: svd of rank 48, 99.2 % of the energy, 131,072 parameters to 40,960, 0.44 of the time",),
+            seconds=61.0,
+        ),
+        CompressedStep(
+            name="prune",
+            settings={"speedup": 2.0, "criterion": "taylor", "steps": 3},
+            result=network(0.9498, 0.53, 3.22, 1.98, 802_310, 391_000_000),
+            verdict="pruning can reach 2.00x: the fastest widths with 10% of the channels left give 4.10x",
+            widths=first,
+            refused={"loc": "its channels are an output of the network", "exist": "its channels are an output"},
+            rounds=rounds,
+            seconds=2210.0,
+        ),
+        CompressedStep(
+            name="finetune",
+            settings={"epochs": 6},
+            result=network(0.9521, 0.30, 3.23, 1.98, 802_310, 391_000_000),
+            curve=tuple(Epoch(i, 1.1 * 0.8**i, 1e-3 / i, 0.9521 - 0.004 / i, 30.0) for i in range(1, 7)),
+            seconds=190.0,
+        ),
+    )
+    return CompressResult(figure="accuracy", frames=FRAMES, original=original, steps=steps)
+
+
+def network(
+    figure: float, lost: float | None, ms: float, speedup: float | None, parameters: int, macs: int
+) -> NetworkFigures:
+    return NetworkFigures(
+        figure=share(figure, 0.008),
+        parameters=parameters,
+        macs=macs,
+        drop=None if lost is None else share(lost, 0.19, "points"),
+        latency={"openvino": Measurement(ms, "ms", 40, ms * 0.985, ms * 1.02, on=MACHINE)},
+        speedup={} if speedup is None else {"openvino": ratio(speedup)},
+    )
+
+
+def ratio(value: float) -> Measurement:
+    return Measurement(value, "x", 40, value * 0.98, value * 1.02, on=MACHINE, method="median of interleaved pairs")
 
 
 def quantize() -> QuantizeResult:

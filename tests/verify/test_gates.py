@@ -1,6 +1,7 @@
 """Gates say which artefact missed what by how much."""
 
 import pytest
+from msgspec.structs import replace
 
 from edgecnn.core.bundle import Parity
 from edgecnn.core.evidence import Verdict
@@ -48,3 +49,14 @@ def test_all_that_holds_passes_and_every_artefact_is_asked():
 def test_a_missed_gate_names_artefact_bound_and_distance(verdicts, settings, sentence):
     failed = [gate for gate in gates(verdicts, "r", "accuracy", settings) if not gate.passed]
     assert [gate.text for gate in failed] == [sentence]
+
+
+def test_losses_are_counted_from_the_uncompressed_network_where_there_is_one():
+    """The network in FP32 was compressed already: it is gated too, and by what all steps lost."""
+    total = Measurement(1.4, "points", 100, 1.2, 1.6)
+    found = [replace(verdict("r", 0.94), total_drop=total), replace(verdict("x", 0.94, 0.1), total_drop=total)]
+    failed = [gate for gate in gates(found, "r", "accuracy", VerifySection(max_drop=1.0)) if not gate.passed]
+    assert [gate.artefact for gate in failed] == ["r", "x"]
+    assert failed[1].text == (
+        "x: loses 1.40 [1.20, 1.60] points of accuracy against the uncompressed network (max_drop 1, missed by 0.40)"
+    )

@@ -8,6 +8,7 @@ from edgecnn.report.facts import ReportFacts
 from edgecnn.report.sections import (
     accuracy,
     artefacts,
+    compression,
     gallery,
     gates,
     latency,
@@ -23,6 +24,7 @@ SECTIONS: Final[tuple[Callable[[ReportFacts], Section | Absent], ...]] = (
     accuracy.build,
     latency.build,
     gallery.build,
+    compression.build,
     quantization.build,
     learning.build,
     size.build,

@@ -33,9 +33,12 @@ def _judged(verify: VerifyResult) -> str:
             f"Judged without labels on {verify.frames:,} frames: how far an artefact decides what the FP32 model given "
             "decides, in percent. Of several outputs the one that agrees least counts."
         )
+    against = verify.reference
+    if whole := verify.uncompressed.get(verify.figure):
+        against = f"the network before any step of compression ({wording.phrase(wording.share(whole))})"
     return (
         f"Judged by {verify.metric} on {verify.frames:,} frames. Drops are paired by frame against "
-        f"{verify.reference}; one point is a hundredth of the figure."
+        f"{against}; one point is a hundredth of the figure."
     )
 
 

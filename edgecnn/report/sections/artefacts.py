@@ -18,10 +18,14 @@ def build(facts: ReportFacts) -> Section | Absent:
         return Absent("There is no artefact to compare.")
     slow = baseline(facts)
     rows = tuple(_row(facts, artefact, slow) for artefact in facts.artefacts)
-    columns = ("Artefact", facts.figure or "figure", "drop", "latency p50", "speed", "size", "gates")
+    total = any(artefact.total_drop is not None for artefact in facts.artefacts)
+    drop = "lost, all in all" if total else "drop"
+    columns = ("Artefact", facts.figure or "figure", drop, "latency p50", "speed", "size", "gates")
     caption = (
         f"Latency is frame to result, single stream. Speed is against {slow.name}. " if slow else ""
     ) + wording.how_told(_all_figures(facts, slow))
+    if total:
+        caption += " Points lost are counted from the uncompressed network in FP32, paired by frame."
     blocks: tuple[Block, ...] = (*_trade(facts), Table(caption, columns, rows))
     return Section("artefacts", "Artefacts compared", blocks)
 
@@ -29,8 +33,8 @@ def build(facts: ReportFacts) -> Section | Absent:
 def _row(facts: ReportFacts, artefact: ArtefactFacts, slow: ArtefactFacts | None) -> tuple[Cell, ...]:
     figure = artefact.figures.get(facts.figure)
     drop = (
-        wording.cell(artefact.drop)
-        if artefact.drop
+        wording.cell(artefact.lost)
+        if artefact.lost
         else Cell("reference" if artefact.name == facts.reference else "unknown")
     )
     speed = Cell("baseline") if artefact is slow else wording.cell(ratio(facts, slow, artefact) if slow else None)
@@ -49,7 +53,7 @@ def _all_figures(facts: ReportFacts, slow: ArtefactFacts | None) -> dict[str, Me
     found: dict[str, Measurement | None] = {}
     for one in facts.artefacts:
         speed = ratio(facts, slow, one) if slow is not None and one is not slow else None
-        named = {"figure": one.figures.get(facts.figure), "drop": one.drop, "latency": one.latency, "speed": speed}
+        named = {"figure": one.figures.get(facts.figure), "drop": one.lost, "latency": one.latency, "speed": speed}
         found |= {f"{one.name} {key}": value for key, value in named.items()}
     return {key: value for key, value in found.items() if value is not None}
 
