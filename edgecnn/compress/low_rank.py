@@ -1,12 +1,12 @@
 """Low rank: large linear and convolution layers as two small ones, where that is less work.
 
-The rank is the smallest that keeps the wanted share of the variance of the layer's answers on calibration inputs, as
-far as the network's outputs move with them (`low_rank_split`). A convolution can be split over its channels or along
-its kernel; the way that costs least is taken.
+The rank keeps at least the wanted share of the variance of the layer's answers on calibration inputs, as far as the
+network's outputs move with them (`low_rank_split`). A convolution can be split over its channels or along its kernel.
+Of the ways and ranks that keep enough the one that costs least is taken, and the best of those that cost the same.
 """
 
 import copy
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,17 +27,23 @@ from edgecnn.compress.low_rank_split import (
 from edgecnn.compress.prune.layer_shapes import layer_shapes
 from edgecnn.compress.response import Responses, Side, gather
 from edgecnn.core.errors import InputError
+from edgecnn.core.layer_times import LayerTimes
 from edgecnn.core.layers import LayerShape
 from edgecnn.core.registry import nearest
 
 Layer = nn.Conv2d | nn.Linear
-Cost = Callable[[LayerShape], float]
+Cost = Callable[[LayerShape], float | None]
+Unit = Literal["time", "multiply-adds", ""]
 Calls = tuple[LayerShape, ...]  # of one layer on one frame, nearly always one
 
 FEWEST_WEIGHTS = 1 << 14
 WIDEST = 8192  # a covariance of that many numbers takes half a gigabyte
 PAYS = 0.9
 """Two layers must cost at most this share of the one they replace: what a prediction is sure of, and a call more."""
+RANKS_ABOVE = 4
+"""How many ranks beyond the one that keeps enough are looked at: engines gain nothing from some numbers of channels."""
+ALIKE = 1.02
+"""Costs that differ by less are the same, as far as timing tells, and the rank that keeps more is taken."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +57,9 @@ class Factored:
         energy: share of the variance of its answers that is left (1 when kept), as far as the outputs move with it.
         parameters_before: weights and biases.
         parameters_after: of the two layers.
-        cost: their cost against that of the one layer, in the unit the choice was made by: time or multiply-adds.
+        cost: their cost against that of the one layer.
         note: why it was kept; empty otherwise.
+        unit: what the choice was made by; empty where nothing was to be chosen.
     """
 
     name: str
@@ -63,14 +70,24 @@ class Factored:
     parameters_after: int
     cost: float = 1.0
     note: str = ""
+    unit: Unit = ""
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One way to split a layer, `energy` being what it keeps and `pairs` the two layers of each call."""
+
+    kind: Kind
+    rank: int
+    energy: float
+    pairs: Calls
 
 
 @dataclass(frozen=True)
 class _Option:
-    kind: Kind
-    split: Split
-    rank: int
+    way: _Way
     cost: float
+    unit: Unit
 
 
 def factorize(
@@ -80,7 +97,7 @@ def factorize(
     energy: float | None = None,
     ranks: Mapping[str, int] | None = None,
     inputs: Iterable[tuple[Tensor, ...]] | None = None,
-    time_of: Cost | None = None,
+    times: LayerTimes | None = None,
     align: int = 8,
     smallest: int = FEWEST_WEIGHTS,
     keep: Collection[str] = (),
@@ -91,11 +108,12 @@ def factorize(
         module: left as it is; the copy is in its mode, training or eval.
         example: the module's inputs, tensors [1, ...].
         energy: share in (0, 1] of the variance of a layer's answers to keep; every large layer is split that gets
-            cheaper by it. Its rank is a multiple of `align`.
+            cheaper by it. Its rank is a multiple of `align`, and larger than it need be where that costs nothing.
         ranks: instead of `energy`, the layers to split and the rank of each.
         inputs: calibration inputs of the module, each like `example`. Without them every direction of what a layer
             reads counts alike, and more rank is needed for the same loss.
-        time_of: ms of a layer on the target. Without it, multiply-adds decide.
+        times: of layers on the target, asked for all at once. Without them, and for a layer of which they know too
+            little, multiply-adds decide.
         align: channels that the target computes at once.
         smallest: layers of fewer weights are left alone.
         keep: names of layers to leave alone.
@@ -110,12 +128,15 @@ def factorize(
     new = copy.deepcopy(module)
     shapes, reasons = _look(new, example, None if ranks is None else tuple(ranks), smallest, keep)
     found = _gather(new, shapes, inputs)
+    ways = {
+        name: _ways(name, _layer(new, name), calls, found, (energy, ranks), align) for name, calls in shapes.items()
+    }
+    if times is not None:
+        times.prepare(_in_turn(shapes, ways))
     rows = []
     for name, calls in shapes.items():
-        layer = new.get_submodule(name)
-        assert isinstance(layer, (nn.Conv2d, nn.Linear))  # noqa: S101 - `_look` takes no others
-        options = _options(name, layer, calls, found, time_of or _macs, (energy, ranks), align)
-        rows.append(_replace(new, example, name, layer, options, forced=ranks is not None))
+        options = _options(calls, ways[name], times, forced=ranks is not None)
+        rows.append(_replace(new, example, name, options, found, forced=ranks is not None))
     rows += [_kept(name, new.get_submodule(name), why) for name, why in reasons.items()]
     return new.train(module.training), rows
 
@@ -182,34 +203,73 @@ def _separable(shape: LayerShape) -> bool:
     return min(shape.kernel) > 1
 
 
-def _options(
+def _layer(module: nn.Module, name: str) -> Layer:
+    layer = module.get_submodule(name)
+    assert isinstance(layer, (nn.Conv2d, nn.Linear))  # noqa: S101 - `_look` takes no others
+    return layer
+
+
+def _ways(
     name: str,
     layer: Layer,
     calls: Calls,
     found: Responses,
-    cost: Cost,
     wanted: tuple[float | None, Mapping[str, int] | None],
     align: int,
-) -> list[_Option]:
-    """Return the ways to split a layer, cheapest first; of a given rank, the one that keeps most."""
+) -> list[list[_Way]]:
+    """Return for each kind of split the ways that keep enough, by rising rank; of a given rank, that one."""
     kinds: tuple[Kind, ...] = ("svd",) if calls[0].kernel == (1, 1) else ("channel",)
     kinds += ("spatial",) if _separable(calls[0]) else ()
     energy, ranks = wanted
-    whole, options = max(sum(map(cost, calls)), 1e-12), []
+    ways = []
     for kind in kinds:
         split = _split(name, layer, kind, found)
         if split is None:
             continue
         most = len(split.power)
         if ranks is not None:
-            rank = min(max(ranks[name], 1), most)
+            tried = [min(max(ranks[name], 1), most)]
         else:
-            rank = min(-(-split.rank_for(energy or 1.0) // align) * align, most)
-        price = sum(cost(part) for shape in calls for part in _pair_shapes(shape, kind, rank))
-        options.append(_Option(kind, split, rank, price / whole))
-    if ranks is not None:
-        return sorted(options, key=lambda option: -option.split.energy(option.rank))
-    return sorted(options, key=lambda option: option.cost)
+            least = -(-split.rank_for(energy or 1.0) // align)
+            tried = sorted({min(align * (least + more), most) for more in range(RANKS_ABOVE + 1)})
+        pairs = [tuple(part for shape in calls for part in _pair_shapes(shape, kind, rank)) for rank in tried]
+        ways.append([_Way(kind, rank, split.energy(rank), both) for rank, both in zip(tried, pairs, strict=True)])
+    return ways
+
+
+def _in_turn(shapes: Mapping[str, Calls], ways: Mapping[str, list[list[_Way]]]) -> list[LayerShape]:
+    """Return all shapes to be timed: first those without which nothing can be said of a layer."""
+    first = [
+        shape for name in ways for shape in (*shapes[name], *(part for kind in ways[name] for part in kind[0].pairs))
+    ]
+    return [*first, *(part for kinds in ways.values() for kind in kinds for way in kind[1:] for part in way.pairs)]
+
+
+def _options(calls: Calls, ways: Sequence[Sequence[_Way]], times: LayerTimes | None, *, forced: bool) -> list[_Option]:
+    """Return the ways to split a layer, best first."""
+    flat = [way for kind in ways for way in kind]
+    options = _priced(calls, flat, times.time_ms, "time") if times is not None else []
+    options = options or _priced(calls, flat, _macs, "multiply-adds")
+    if forced:
+        return sorted(options, key=lambda option: -option.way.energy)
+    least = min((option.cost for option in options), default=0.0)
+    limit = max(least, min(ALIKE * least, PAYS))
+    return sorted(options, key=lambda option: (option.cost > limit, -option.way.energy))
+
+
+def _priced(calls: Calls, ways: Sequence[_Way], cost: Cost, unit: Unit) -> list[_Option]:
+    """Return those of `ways` whose cost is known; none where the layer's own is not."""
+    whole = _sum(cost, calls)
+    if whole is None:
+        return []
+    prices = ((way, _sum(cost, way.pairs)) for way in ways)
+    return [_Option(way, price / max(whole, 1e-12), unit) for way, price in prices if price is not None]
+
+
+def _sum(cost: Cost, shapes: Calls) -> float | None:
+    found = [cost(shape) for shape in shapes]
+    known = [one for one in found if one is not None]
+    return sum(known) if len(known) == len(found) else None
 
 
 def _split(name: str, layer: Layer, kind: Kind, found: Responses) -> Split | None:
@@ -240,31 +300,38 @@ def _pair_shapes(shape: LayerShape, kind: Kind, rank: int) -> tuple[LayerShape, 
 
 
 def _replace(
-    module: nn.Module, example: tuple[Tensor, ...], name: str, layer: Layer, options: list[_Option], *, forced: bool
+    module: nn.Module,
+    example: tuple[Tensor, ...],
+    name: str,
+    options: Sequence[_Option],
+    found: Responses,
+    *,
+    forced: bool,
 ) -> Factored:
+    layer = _layer(module, name)
     if not options:
         return _kept(name, layer, f"more than {WIDEST} numbers are read and given")
-    best = options[0]
+    best, way = options[0], options[0].way
     if best.cost > PAYS and not forced:
-        keeps = best.split.energy(best.rank)
-        return _kept(
-            name, layer, f"rank {best.rank}, which keeps {keeps:.3f}, would cost {best.cost:.2f} times as much"
-        )
-    both = pair(layer, best.kind, best.split, best.rank)
+        why = f"rank {way.rank}, which keeps {way.energy:.3f}, would cost {best.cost:.2f} times as much"
+        return _kept(name, layer, why, best.unit)
+    # Made again, since the splits of all layers at once would not fit into memory.
+    split = _split(name, layer, way.kind, found)
+    assert split is not None  # noqa: S101 - it was there when the way was found
+    both = pair(layer, way.kind, split, way.rank)
     module.set_submodule(name, both)
     try:
         with torch.no_grad():
             module(*example)
     except (AttributeError, TypeError, RuntimeError) as error:
         module.set_submodule(name, layer)
-        return _kept(
-            name, layer, f"the model does not run with two layers in its place: {' '.join(str(error).split())[:160]}"
-        )
-    return Factored(name, best.kind, best.rank, best.split.energy(best.rank), _count(layer), _count(both), best.cost)
+        told = " ".join(str(error).split())[:160]
+        return _kept(name, layer, f"the model does not run with two layers in its place: {told}", best.unit)
+    return Factored(name, way.kind, way.rank, way.energy, _count(layer), _count(both), best.cost, unit=best.unit)
 
 
-def _kept(name: str, layer: nn.Module, why: str) -> Factored:
-    return Factored(name, "kept", 0, 1.0, _count(layer), _count(layer), note=why)
+def _kept(name: str, layer: nn.Module, why: str, unit: Unit = "") -> Factored:
+    return Factored(name, "kept", 0, 1.0, _count(layer), _count(layer), note=why, unit=unit)
 
 
 def _count(module: nn.Module) -> int:

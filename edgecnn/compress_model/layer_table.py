@@ -77,9 +77,10 @@ class LayerTable:
         record = self._records.get(shape)
         return None if record is None else record.time_us / 1000
 
-    def refused(self, shape: LayerShape) -> bool:
-        """Return whether the engine was asked for the layer's time and refused the layer."""
-        return shape in self._refused
+    @property
+    def exhausted(self) -> bool:
+        """Whether the time for measuring is used up."""
+        return self._left_s <= 0
 
     def part(self, shapes: Iterable[LayerShape]) -> TimesFile:
         """Return what was measured of `shapes`, to be used on another machine."""

@@ -166,15 +166,67 @@ def test_what_is_split_keeps_the_energy_and_costs_less(energy, seed):
             assert row.parameters_after < row.parameters_before
 
 
-def test_the_clock_decides_where_there_is_one():
+class Times:
+    """Times by a rule, which notes what it is asked to find out."""
+
+    how, on = "measured", "nowhere"
+
+    def __init__(self, rule):
+        self.time_ms, self.asked = rule, []
+
+    def prepare(self, shapes):
+        self.asked.append(list(shapes))
+
+
+def flat_linear(rank=16):
     torch.manual_seed(0)
-    module, x = nn.Sequential(nn.Linear(256, 256)), torch.randn(1, 256)
+    module = nn.Sequential(nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 256))
     with torch.no_grad():
-        module[0].weight.copy_(torch.randn(256, 16) @ torch.randn(16, 256))
-    _, (by_work,) = factorize(module, (x,), energy=0.99)
-    _, (by_clock,) = factorize(module, (x,), energy=0.99, time_of=lambda shape: 1.0 + shape.macs * 1e-9)
-    assert (by_work.kind, by_clock.kind) == ("svd", "kept")
+        module[0].weight.copy_(torch.randn(256, rank) @ torch.randn(rank, 256))
+        module[0].weight.add_(0.01 * torch.randn(256, 256))
+    return module, torch.randn(1, 256)
+
+
+def test_the_clock_decides_where_there_is_one():
+    module, x = flat_linear()
+    _, (by_work, _) = factorize(module, (x,), energy=0.99)
+    _, (by_clock, _) = factorize(module, (x,), energy=0.99, times=Times(lambda shape: 1.0 + shape.macs * 1e-9))
+    assert (by_work.kind, by_work.unit, by_clock.kind, by_clock.unit) == ("svd", "multiply-adds", "kept", "time")
     assert "2.00 times as much" in by_clock.note
+
+
+def test_of_ranks_that_cost_the_same_the_best_is_taken():
+    def in_blocks(shape):
+        return -(-shape.in_channels // 32) * -(-shape.out_channels // 32) * 1e-3
+
+    module, x = flat_linear()
+    _, (by_work, _) = factorize(module, (x,), energy=0.99)
+    _, (by_clock, _) = factorize(module, (x,), energy=0.99, times=Times(in_blocks))
+    assert (by_work.rank, by_clock.rank) == (16, 32)
+    assert by_clock.energy > by_work.energy
+
+
+def test_all_that_is_to_be_timed_is_asked_for_at_once_what_matters_most_first():
+    module, x = flat_linear()
+    times = Times(lambda shape: shape.macs * 1e-6)
+    factorize(module, (x,), energy=0.9, times=times)
+    (asked,) = times.asked
+    assert {(shape.in_channels, shape.out_channels) for shape in asked[:2]} == {
+        (256, 256),
+        (256, asked[1].out_channels),
+    }
+    assert len({shape.out_channels for shape in asked}) > 6
+
+
+def test_a_layer_whose_time_nobody_knows_is_judged_by_its_work():
+    module, x = flat_linear()
+    _, rows = factorize(module, (x,), energy=0.99, times=Times(lambda _: None))
+    assert [row.unit for row in rows] == ["multiply-adds", "multiply-adds"]
+    assert rows[0].rank == 16
+    _, rows = factorize(
+        module, (x,), energy=0.99, times=Times(lambda s: None if 16 in (s.in_channels, s.out_channels) else s.macs)
+    )
+    assert (rows[0].unit, rows[0].rank) == ("time", 24)
 
 
 class Awkward(nn.Module):

@@ -14,7 +14,7 @@ from edgecnn.compress_model.context import Context
 from edgecnn.compress_model.progress import load_module, save_module
 from edgecnn.compress_model.pruning import Pruning
 from edgecnn.compress_model.run import compress
-from edgecnn.compress_model.steps import prune
+from edgecnn.compress_model.steps import low_rank, prune
 from edgecnn.core.compression import FinetuneStep, LowRankStep, PruneStep, SparsifyStep
 from edgecnn.core.errors import GateError, InputError
 from edgecnn.core.measure import Measurement
@@ -254,3 +254,24 @@ def test_for_a_device_that_is_not_here_nothing_is_timed_and_all_is_called_predic
     assert "predicted for jetson-orin-nx-16gb" in found.notes[-1]
     again = prune.run(step, found.module, context(it, tmp_path))
     assert again.verdict.startswith("nothing to prune")
+
+
+@pytest.mark.parametrize(("exhausted", "why"), [(True, "time for timing layers was up"), (False, "could not time")])
+def test_low_rank_says_why_layers_were_not_judged_by_the_clock(it, tmp_path, monkeypatch, exhausted, why):
+    class Table:
+        how, on = "measured", "nowhere"
+
+        def __init__(self, _stopwatch):
+            self.exhausted, self.prepared = exhausted, 0
+
+        def prepare(self, _shapes):
+            assert not self.prepared, "one race for all layers, so that their weights are as cold as in a network"
+            self.prepared += 1
+
+        def time_ms(self, _shape):
+            return None
+
+    monkeypatch.setattr(low_rank, "LayerTable", Table)
+    found = low_rank.run(LowRankStep(energy=0.8, batches=1), it.original, context(it, tmp_path))
+    assert "2 layers, 3 first, were judged by multiply-adds" in found.notes[0]
+    assert why in found.notes[0]

@@ -1,7 +1,5 @@
 """The low_rank step: large layers as two small ones, of ranks that data and the target's clock choose."""
 
-from collections.abc import Callable
-
 import msgspec
 import torch
 from torch import nn
@@ -12,12 +10,7 @@ from edgecnn.compress_model.layer_table import LayerTable
 from edgecnn.compress_model.progress import remembered
 from edgecnn.compress_model.steps import finetune
 from edgecnn.core.compression import LowRankStep
-from edgecnn.core.errors import EdgecnnError
-from edgecnn.core.layers import LayerShape
-
-
-class _UntimedError(EdgecnnError):
-    """The engine refused a layer by itself, so that times can't be compared."""
+from edgecnn.core.layer_times import LayerTimes
 
 
 class _Split(msgspec.Struct, frozen=True):
@@ -41,13 +34,13 @@ def run(settings: LowRankStep, module: nn.Module, context: Context) -> Outcome:
 
 def _split(settings: LowRankStep, module: nn.Module, context: Context) -> tuple[nn.Module, _Split]:
     table = LayerTable(context.clock.stopwatch(settings.target or context.target))
-    notes: tuple[str, ...] = ()
-    try:
-        new, rows = _factorized(settings, module, context, _timer(table))
-    except _UntimedError as error:
-        new, rows = _factorized(settings, module, context, None)
-        notes = (f"{error}; ranks were chosen by multiply-adds instead of time",)
+    new, rows = _factorized(settings, module, context, table)
     split = [row for row in rows if row.kind != "kept"]
+    notes: tuple[str, ...] = ()
+    untimed = [row.name for row in rows if row.unit == "multiply-adds"]
+    if untimed:
+        why = "the time for timing layers was up" if table.exhausted else "the engine could not time them by themselves"
+        notes = (f"{len(untimed)} layers, {untimed[0]} first, were judged by multiply-adds instead of time: {why}",)
     if not split:
         notes = (*notes, "no layer was split: none is both large enough and faster as two")
     refused = {row.name: row.note for row in rows if row.kind == "kept"}
@@ -55,7 +48,7 @@ def _split(settings: LowRankStep, module: nn.Module, context: Context) -> tuple[
 
 
 def _factorized(
-    settings: LowRankStep, module: nn.Module, context: Context, time_of: Callable[[LayerShape], float] | None
+    settings: LowRankStep, module: nn.Module, context: Context, times: LayerTimes
 ) -> tuple[nn.Module, list[Factored]]:
     subject = context.subject
     layers = [name for name, layer in module.named_modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
@@ -66,24 +59,13 @@ def _factorized(
             energy=None if settings.ranks else settings.energy,
             ranks=settings.ranks or None,
             inputs=subject.recovery.inputs(module, settings.batches),
-            time_of=time_of,
+            times=times,
             keep=fitting(settings.keep, layers, "low_rank.keep"),
         )
-
-
-def _timer(table: LayerTable) -> Callable[[LayerShape], float]:
-    def time_of(shape: LayerShape) -> float:
-        table.prepare([shape])
-        found = table.time_ms(shape)
-        if found is None:
-            raise _UntimedError(f"the engine could not time the layer {shape.text()}")
-        return found
-
-    return time_of
 
 
 def _told(row: Factored) -> str:
     return (
         f"{row.name}: {row.kind} of rank {row.rank}, {100 * row.energy:.1f} % of the energy, "
-        f"{row.parameters_before:,} parameters to {row.parameters_after:,}, {row.cost:.2f} of the time"
+        f"{row.parameters_before:,} parameters to {row.parameters_after:,}, {row.cost:.2f} of the {row.unit}"
     )
