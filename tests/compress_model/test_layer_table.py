@@ -84,6 +84,8 @@ def test_times_of_this_machine_and_of_others(tmp_path):
     path.write_bytes(msgspec.json.encode(TimesFile(Place("tensorrt", "10.3", "a board", 1, "int8"), ())))
     assert elsewhere(str(path), "int8").on == "tensorrt 10.3, int8, 1 thread, a board"
     assert elsewhere("jetson-orin-nx-16gb/tensorrt", "int8").how == "predicted"
+    assert elsewhere(str(path)).on == "tensorrt 10.3, int8, 1 thread, a board"
+    assert "tensorrt, int8" in elsewhere("jetson-orin-nx-16gb/tensorrt").on
 
 
 @pytest.mark.parametrize(

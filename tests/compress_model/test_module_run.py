@@ -12,12 +12,17 @@ import pytest
 import torch
 
 from edgecnn.cli import main
-from edgecnn.compress_model import predictor
+from edgecnn.compress.prune.groups import find_groups
+from edgecnn.compress.prune.layer_shapes import layer_shapes
+from edgecnn.compress.prune.predict import prediction
+from edgecnn.compress_model import layer_table, predictor
 from edgecnn.compress_model.clock import Clock, Timed
+from edgecnn.compress_model.layer_source import elsewhere
 from edgecnn.compress_model.progress import load_module
 from edgecnn.compress_model.trusted import allow_list, module_of
 from edgecnn.core.compress_evidence import CompressResult
 from edgecnn.core.errors import InputError
+from edgecnn.core.layer_times import read_times
 from edgecnn.core.measure import Measurement
 
 CODE = """
@@ -112,7 +117,7 @@ def refused(capsys, *arguments):
 @pytest.mark.usefixtures("quick")
 def test_a_module_is_finetuned_on_frames_alone_and_its_folder_builds_it_again(place, capsys):
     words = ("strangers_net:make", "--trust-code", "--calib", "frames", *ASKED, "--out", "out", "--json")
-    small = ("--speedup", "1.0001", "--unhelpful", "skip", "--criterion", "l1", "--steps", "1", "--finetune", "1")
+    small = ("--speedup", "1.0001", "--unhelpful", "skip", "--batches", "2", "--steps", "1", "--finetune", "1")
     assert main.run(["prune", *words, *small]) == 0
     told = json.loads(capsys.readouterr().out)
     record = msgspec.convert(told["compress"], CompressResult)
@@ -169,6 +174,7 @@ def test_what_is_no_module_is_one_line(place, name, match):
         (("strangers_net:make", "--speedup", "2", "--criterion", "l3", "--out", "q"), "did you mean 'l"),
         (("strangers_net:make", "--speedup", "2", "--target", "openvin", "--out", "q"), "did you mean 'openvino'"),
         (("strangers_net:make", "--speedup", "2", "--set", "a=b", "--out", "q"), "belongs to a recipe"),
+        (("strangers_net:make", "--measure-layers", "t.json"), "--trust-code"),
         (("model.onnx", "--speedup", "2"), "can't be trained"),
         (("lane-quickstart",), "say how far"),
         (("lane-quickstart", "--speedup", "2", "--calib", "frames"), "goes with package.module:function"),
@@ -211,3 +217,20 @@ def test_bad_input_to_compress_is_one_line(place, capsys, words, match):
 def test_shapes_that_are_not_the_modules_are_one_line(place, capsys, shape, match):
     words = ("strangers_net:make", "--trust-code", "--calib", "frames", "--out", "q", "--speedup", "2", *ASKED[2:])
     assert match in refused(capsys, "prune", *words, "--shape", shape)
+
+
+def test_layers_are_measured_on_one_machine_and_pruned_for_on_another(place, capsys, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place / "cache"))
+    monkeypatch.setattr(layer_table, "ROUNDS_S", 1e-3)
+    net = ("strangers_net:make", "--trust-code", "--shape", "image=1,3,32,32")
+    assert main.run(["prune", *net, "--threads", "1", "--target", "onnxruntime", "--measure-layers", "board.json"]) == 0
+    file = read_times(place / "board.json")
+    assert f"{len(file.records)} layers in onnxruntime" in capsys.readouterr().out
+    assert (file.place.engine, file.place.threads, file.place.precision) == ("onnxruntime", 1, "fp32")
+    module = module_of("strangers_net:make", trust_code=True)
+    example = (torch.rand(1, 3, 32, 32),)
+    times = elsewhere("board.json")
+    predict = prediction(layer_shapes(module, example), find_groups(module, example).groups, times)
+    assert predict.speedup({group.name: 8 for group in predict.groups}) > 0
+    shapes = [shape for calls in layer_shapes(module, example).values() for shape in calls]
+    assert len(file.records) > len(shapes), "at the widths that pruning asks for as well"
