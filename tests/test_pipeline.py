@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,9 +14,13 @@ import pytest
 
 from edgecnn import pipeline
 from edgecnn.cli import main
+from edgecnn.core import evidence
 from edgecnn.core.bundle import open_bundle
+from edgecnn.core.compress_evidence import COMPRESSION, CompressResult
 from edgecnn.core.errors import InputError
+from edgecnn.core.evidence import VerifyResult
 from edgecnn.core.recipe import load_recipe
+from edgecnn.report.source import facts_of
 
 TINY = Path(__file__).with_name("tiny.yaml")
 
@@ -84,7 +89,7 @@ def test_a_changed_recipe_redoes_only_what_depends_on_it(finished, capsys):
     recipe = load_recipe(TINY, {"verify.max_drop": "50"})
     pipeline.run(recipe, finished, until="verify")
     told = capsys.readouterr().err
-    assert told.count("done before") == 5
+    assert told.count("done before") == list(pipeline.STAGES).index("verify")
     assert told.count("done in") == 1
 
 
@@ -97,6 +102,26 @@ def test_a_failed_gate_is_exit_code_1_with_its_sentence_and_no_bundle(finished, 
     assert (finished / "report" / "report.html").exists()
     assert main.run(["run", str(TINY), "--workdir", str(finished)]) == 0
     assert (finished / "bundle").exists()
+
+
+def test_losses_of_compression_count_against_the_uncompressed_network(finished, tmp_path):
+    """The network in FP32 lost something already; gates, bundle and report count from what was trained."""
+    workdir = tmp_path / "run"
+    shutil.copytree(finished / "store", workdir / "store")
+    steps = "compress=[{sparsify: {recover: null}}]"
+    assert main.run(["run", str(TINY), "--workdir", str(workdir), "--set", steps]) == 0
+    record = json.loads((workdir / "run.json").read_bytes())
+    verified = evidence.read(workdir / record["stages"]["verify"] / "verify.json", VerifyResult)
+    way = evidence.read(workdir / record["stages"]["compress"] / COMPRESSION, CompressResult)
+    gates = {gate.artefact: gate for gate in verified.gates if gate.rule == "max_drop"}
+    assert set(gates) == {verdict.artefact for verdict in verified.verdicts}
+    assert all("against the uncompressed network" in gate.text for gate in gates.values())
+    lost = verified.uncompressed["accuracy"].value - verified.verdicts[0].figures["accuracy"].value
+    assert verified.verdicts[0].total_drop.value == pytest.approx(100 * lost)
+    assert gates[verified.verdicts[0].artefact].value == verified.verdicts[0].total_drop.value
+    assert facts_of(workdir / "bundle").compressed == facts_of(workdir).compressed == way
+    assert open_bundle(workdir / "bundle").manifest.artefacts[0].accuracy["total_drop"].n == 8
+    assert "## Compression" in (workdir / "report" / "report.md").read_text()
 
 
 def test_a_run_up_to_an_early_stage_forgets_nothing(finished):

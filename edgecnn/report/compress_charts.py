@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from matplotlib.ticker import MaxNLocator
+
 from edgecnn.core.compress_evidence import CompressedStep, CompressResult, NetworkFigures
 from edgecnn.core.measure import Measurement
 from edgecnn.report import charts, wording
@@ -127,7 +129,7 @@ def curve(way: CompressResult, name: str, step: CompressedStep) -> Chart | None:
         loss.plot(epochs, [epoch.loss for epoch in step.curve], color=charts.NEUTRAL, marker="o", markersize=3)
         loss.set_ylabel("loss")
         loss.set_xlabel("epoch")
-        loss.xaxis.get_major_locator().set_params(integer=True)
+        loss.xaxis.set_major_locator(MaxNLocator(integer=True))
         if judged:
             figure = made.axes[0]
             figure.plot([x for x, _ in judged], [y for _, y in judged], color=charts.ACCENT, marker="o", markersize=3)

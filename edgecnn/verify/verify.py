@@ -62,7 +62,7 @@ def verify(
                 figures=figures(metric, scores.scores, name),
                 by_tag=by_tag(metric, scores.scores, samples, task.figure, name),
                 drop=_drop(metric, found, name, reference, task.figure),
-                total_drop=whole and drop(metric, whole.scores, scores.scores, task.figure, name),
+                total_drop=None if whole is None else drop(metric, whole.scores, scores.scores, task.figure, name),
             )
         )
     return VerifyResult(

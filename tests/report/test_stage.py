@@ -29,12 +29,13 @@ def recipe():
 
 def test_the_stage_leaves_every_form(tmp_path, folders, recipe):
     stage: Stage = ReportStage()
-    job = Job(recipe, folders, tmp_path / "out", tmp_path / "partial")
+    inputs = {**folders, "qat": folders["quantize"]}
+    job = Job(recipe, inputs, tmp_path / "out", tmp_path / "partial")
     job.out.mkdir()
     stage.run(job)
     stage.ensures(job.out)
     assert {path.name for path in job.out.iterdir()} == set(FORMS)
-    assert set(stage.needs) <= set(folders)
+    assert set(stage.needs) <= set(inputs)
 
 
 def test_templates_and_code_decide_the_key(recipe):
