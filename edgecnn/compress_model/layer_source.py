@@ -29,7 +29,7 @@ def elsewhere(source: str, precision: Precision | None = None) -> LayerTimes:
         InputError: there is no such file, device, engine or mode, the file holds another precision, or the device's
             rates are not known.
     """
-    if source.endswith(".json"):
+    if is_table(source):
         file = read_times(Path(source))
         if precision not in {None, file.place.precision}:
             raise InputError(f"{source}: its layer times are of {file.place.precision}, and {precision} is asked for")
@@ -40,6 +40,11 @@ def elsewhere(source: str, precision: Precision | None = None) -> LayerTimes:
         raise InputError(f"'{source}': give a JSON file of layer times, or device/engine such as {name}/tensorrt")
     device = load_device(name)
     return roofline(device, engine, precision or _narrowest(device, engine), mode)
+
+
+def is_table(source: str) -> bool:
+    """Return whether `source` names a file of layer times, and no device."""
+    return source.endswith(".json")
 
 
 def _narrowest(device: Device, engine: str) -> Precision:

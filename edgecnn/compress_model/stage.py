@@ -9,13 +9,15 @@ from typing import Any, final
 
 import torch
 
+from edgecnn.compress_model.layer_source import is_table
 from edgecnn.compress_model.progress import STRUCTURE, WEIGHTS, save_module
 from edgecnn.compress_model.recipe_subject import recipe_subject
 from edgecnn.compress_model.run import STEPS, compress
 from edgecnn.core import atomic, evidence
 from edgecnn.core.compress_evidence import COMPRESSION, UNCOMPRESSED_FILE, CompressResult
-from edgecnn.core.errors import StageError
-from edgecnn.core.recipe import Recipe
+from edgecnn.core.compression import PruneStep
+from edgecnn.core.errors import InputError, StageError
+from edgecnn.core.recipe import CompressStep, Recipe
 from edgecnn.core.registry import TARGETS
 from edgecnn.core.stage import Job
 from edgecnn.core.structure import Structure
@@ -61,6 +63,7 @@ class CompressStage:
             return {"steps": []}
         return {
             "steps": steps,
+            "times": [atomic.sha256_file(table) for table in map(_table, steps) if table is not None],
             "task": recipe.task,
             "model": recipe.model,
             "train": recipe.train,
@@ -99,3 +102,13 @@ class CompressStage:
             raise StageError(f"compress: {out} holds no weights")
         if steps and not (out / UNCOMPRESSED_FILE).is_file():
             raise StageError(f"compress: {out} holds no {UNCOMPRESSED_FILE}")
+
+
+def _table(step: CompressStep) -> Path | None:
+    """Return the file of a device's layer times that a step goes by."""
+    if not isinstance(step.settings, PruneStep) or not is_table(step.settings.times):
+        return None
+    file = Path(step.settings.times)
+    if not file.is_file():
+        raise InputError(f"prune.times: {file}: there is no such file")
+    return file

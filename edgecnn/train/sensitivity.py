@@ -56,7 +56,7 @@ def sensitivities(teacher: nn.Module, batches: Iterable[tuple[Tensor, ...]], see
                 "no output of the module has a derivative (none is a floating-point number that differs from 0), so "
                 "gradients tell nothing of its channels; use the criterion l1, l2 or geometric_median"
             )
-        for frame in zip(*(part.split(1) for part in inputs), strict=True):
+        for frame in zip(*(torch.split(part, 1) for part in inputs), strict=True):
             yield Sensitivity(frame, spreads, seed)
             seed += 1
 
