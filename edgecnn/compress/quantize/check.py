@@ -17,6 +17,7 @@ RULES: tuple[Rule, ...] = (
     parameters.parameters,
     activations.activations,
     activations.one_rounding,
+    activations.counted_padding,
     weights.weights,
     neighbours.rounded_results,
     neighbours.rounded_ends,

@@ -69,6 +69,8 @@ class Scheme:
         float_heads: op types that stay in float altogether where their result is an output of the graph.
         float_results: op types that can give float from INT8 inputs; they do where their result is an output.
         grouped_transpose: whether ConvTranspose with groups has an INT8 form; if so, with one scale in all.
+        counted_padding: whether average pooling whose padding counts runs in INT8 as it is; if not, it becomes a
+            depthwise convolution.
         ranks: numbers of dimensions, batch and channels included, of which the engine has INT8 convolutions.
         min_opset: the oldest opset that has what the scheme places.
         max_opset: the newest opset the target reads.
@@ -96,6 +98,7 @@ class Scheme:
     float_heads: frozenset[str] = frozenset()
     float_results: frozenset[str] = frozenset({"Gemm", "MatMul"})
     grouped_transpose: bool = True
+    counted_padding: bool = True
     ranks: frozenset[int] = frozenset({3, 4, 5})
     min_opset: int = 13
     max_opset: int = 25

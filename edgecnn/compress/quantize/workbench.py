@@ -12,6 +12,7 @@ from edgecnn.compress.quantize.observers import observe
 from edgecnn.compress.quantize.operands import WeightCache
 from edgecnn.compress.quantize.placement import place
 from edgecnn.compress.quantize.plan import Plan, make_plan
+from edgecnn.compress.quantize.pooling import without_counted_padding
 from edgecnn.compress.quantize.ranges import Method
 from edgecnn.compress.quantize.replay import recorded_choice
 from edgecnn.compress.quantize.scales import choose_scales, groups_of
@@ -60,6 +61,8 @@ class Workbench:
             DataError: no calibration frame, or one that gives NaN or infinity.
         """
         self._work = named(model)
+        if not scheme.counted_padding:
+            without_counted_padding(self._work)
         self.model, self.scheme = ir.to_proto(self._work), scheme
         self._keep_float, self._calibration, self._threads = tuple(keep_float), calibration, threads
         self.plan = make_plan(self._work, scheme, self._keep_float)

@@ -77,6 +77,11 @@ def signed_net(seed, branches, joined, opset=17):
         x = b.node("MaxPool", [x], kernel_shape=[3, 3], pads=[1] * 4, strides=[1, 1])
     elif joined == "leaky":
         x = b.node("LeakyRelu", [x], alpha=0.1)
+    elif joined.startswith("averaged"):
+        counted = int(joined == "averaged, padding counted")
+        x = b.node("AveragePool", [x], kernel_shape=[3, 3], pads=[1] * 4, strides=[1, 1], count_include_pad=counted)
+    elif joined == "padded":
+        x = b.node("Pad", [x, b.constant(np.array([0, 0, 1, 1, 0, 0, 1, 1]))])
     elif joined == "twice":
         x = b.node("Concat", [x, b.conv(x, 8 * len(ends), 8, kernel=1, scale=0.3)], axis=1)
     channels = 8 * len(ends) + 8 * (joined == "twice")
@@ -91,6 +96,9 @@ SIGNED = {
     "pooled after": (("leaky", "linear"), "pooled"),
     "activated after": (("linear", "skip"), "leaky"),
     "joined again": (("leaky", "linear"), "twice"),
+    "averaged after": (("leaky", "linear"), "averaged"),
+    "averaged after, padding counted": (("leaky", "linear"), "averaged, padding counted"),
+    "padded after": (("leaky", "linear"), "padded"),
 }
 
 

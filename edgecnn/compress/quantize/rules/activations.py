@@ -5,7 +5,17 @@ from collections.abc import Iterator
 import onnx_ir as ir
 
 from edgecnn.compress.quantize.graph import values
-from edgecnn.compress.quantize.rules.reading import DQ, Q, call, is_activation, of_type, quantizers, rounding
+from edgecnn.compress.quantize.pooling import counts_padding
+from edgecnn.compress.quantize.rules.reading import (
+    DQ,
+    Q,
+    call,
+    dequantizer,
+    is_activation,
+    of_type,
+    quantizers,
+    rounding,
+)
 from edgecnn.compress.quantize.scheme import Format, Scheme
 
 
@@ -34,6 +44,23 @@ def one_rounding(model: ir.Model, scheme: Scheme) -> Iterator[str]:
         keys = {rounding(node).key() for node in quantizers(value)}
         if len(keys - {None}) > 1:
             yield f"'{value.name}': it is quantized at {len(keys)} scales; {scheme.name} keeps one for all readers"
+
+
+def counted_padding(model: ir.Model, scheme: Scheme) -> Iterator[str]:
+    """Check that no pool whose padding counts reads a rounded tensor whose zero is not stored as 0."""
+    if scheme.counted_padding:
+        return
+    for node in model.graph:
+        if not counts_padding(node):
+            continue
+        source = node.inputs[0].producer() if node.inputs[0] is not None else None
+        before = dequantizer(source.inputs[0] if source is not None and source.op_type == "Pad" else node.inputs[0])
+        zero = rounding(before).zero if before is not None else None
+        if zero is not None and zero.any():
+            yield (
+                f"{call(node)}: its padding counts, and {scheme.name} pads with a stored 0 where the zero point is "
+                f"{int(zero.reshape(-1)[0])}; write it as a depthwise convolution"
+            )
 
 
 def name(form: Format) -> str:

@@ -6,6 +6,8 @@ Chosen by measurement (2026.4, AVX-512 VNNI, one thread, the lane network at 320
   at 352x352 then takes 1.2 times as long. A divisor a hair above 1 keeps it; what it gives is the same.
 - Signed tensors are uint8 with a zero point. As int8 a concatenation of them comes out wrong (rounded to
   whole numbers, in 2026.4.1), and a detector made of shuffled units takes as long and errs a tenth more.
+- Average pooling of a signed tensor whose padding counts is padded with a stored 0 instead of the zero point, even
+  where the pool itself is not quantized (2026.4.1); as a depthwise convolution it is right.
 - A residual sum whose inputs are both quantized runs inside its convolution. Quantizing the identity branch alone is as
   fast within noise, 3 % more exact, and leaves the rounding of some sums to a kernel of its own.
 - With the fully connected head in float (2.9 million weights) the network takes 1.4 times as long, for an error of
@@ -33,6 +35,7 @@ SCHEME = Scheme(
     weight=Format("int8", symmetric=True, narrow=True),
     channel_axis={"Conv": 0, "ConvTranspose": 1, "Gemm": 0, "MatMul": 1},
     grouped_transpose=False,
+    counted_padding=False,
     joining=frozenset({"Add", "AveragePool", "GlobalAveragePool", "ReduceMean"}),
     commuting=frozenset(
         {
