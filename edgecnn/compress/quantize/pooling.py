@@ -77,7 +77,8 @@ def _replace(graph: ir.Graph, node: ir.Node, pads: list[int]) -> None:
 def _pads(node: ir.Node) -> list[int] | None:
     """Return the pads of the convolution, None where there is none that does the same."""
     plain = node.attributes.get_string("auto_pad", "NOTSET") == "NOTSET"
-    if not plain or node.attributes.get_int("ceil_mode", 0) == 1 or set(node.attributes.get_ints("dilations", [1])) != {1}:
+    dense = set(node.attributes.get_ints("dilations", [1])) == {1}
+    if not plain or not dense or node.attributes.get_int("ceil_mode", 0) == 1:
         return None
     pad = _pad_before(node)
     if pad is None:
