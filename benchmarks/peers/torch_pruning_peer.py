@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-import torch
 import torch_pruning as tp
 from torch import Tensor, nn
 
@@ -109,6 +108,5 @@ def prune(
         for parameter in working.parameters():
             parameter.grad = None
         # The pruner holds on to its module, so what was learnt goes back into it.
-        with torch.no_grad():
-            working.load_state_dict(recover(working).state_dict())
+        working.load_state_dict(recover(working).state_dict())
     return working.eval()
