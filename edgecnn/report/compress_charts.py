@@ -16,6 +16,7 @@ _MOST_BARS: Final = 24
 # What a letter and a line of text take of a plot's width and height.
 _LETTER: Final = 0.021
 _LINE: Final = 0.075
+_LINE_PT: Final = 15
 _CURVE_EPOCHS: Final = 2
 
 
@@ -60,32 +61,33 @@ def path(way: CompressResult, target: str) -> Chart | None:
 
 
 def _label(axes: Any, names: Sequence[str], xs: Sequence[float], ys: Sequence[float]) -> None:
-    """Name every stop, at that of its corners where the name is clear of those written before."""
+    """Name every stop beside it, as near as the names written before leave room."""
     wide, high = axes.get_xlim()[1], max(axes.get_ylim()[1] - axes.get_ylim()[0], 1e-9)
     taken: list[tuple[float, float, float]] = []
     for name, x, y in zip(names, xs, ys, strict=True):
         length = _LETTER * len(name) * wide
-        corners = [(right, above) for above in (True, False) for right in (x < 0.6 * wide, x >= 0.6 * wide)]
+        inward = x < 0.6 * wide
         boxes = {
-            (right, above): (x if right else x - length, x + length if right else x, y + high * _LINE * (above - 0.5))
-            for right, above in corners
+            (right, lines): (x if right else x - length, x + length if right else x, y + high * _LINE * lines)
+            for lines in (0.5, -0.5, 1.5, -1.5, 2.5, -2.5)
+            for right in (inward, not inward)
         }
         free = [
-            corner
-            for corner, (left, end, at) in boxes.items()
+            place
+            for place, (left, end, at) in boxes.items()
             if left >= 0
             and end <= 1.05 * wide
             and not any(left < b and a < end and abs(at - other) < high * _LINE for a, b, other in taken)
         ]
-        right, above = free[0] if free else corners[0]
-        taken.append(boxes[right, above])
+        right, lines = free[0] if free else (inward, 0.5)
+        taken.append(boxes[right, lines])
         axes.annotate(
             name,
             (x, y),
-            xytext=(7 if right else -7, 5 if above else -5),
+            xytext=(7 if right else -7, _LINE_PT * lines),
             textcoords="offset points",
             ha="left" if right else "right",
-            va="bottom" if above else "top",
+            va="center",
             color=charts.INK,
         )
 

@@ -10,6 +10,8 @@ from edgecnn.report.compress_words import ORIGINAL, Price, prices, step_names, t
 from edgecnn.report.drift_words import by_reason, listed
 from edgecnn.report.facts import ReportFacts
 
+_FEW = 3
+
 
 def build(facts: ReportFacts) -> Section | Absent:
     """Return the pictures and tables of the compression, or say that none was asked for."""
@@ -92,13 +94,16 @@ def _price(price: Price) -> tuple[Cell, ...]:
 
 def _step(name: str, step: CompressedStep) -> Iterator[Block]:
     told = [("Verdict beforehand", step.verdict)] if step.verdict else []
-    told += [("Note", note) for note in step.notes]
+    few = len(step.notes) <= _FEW
+    told += [("Note", note) for note in step.notes if few]
     told += [(f"Left alone: {why}", f"{len(names)}: {listed(names)}") for why, names in by_reason(step.refused).items()]
     asked = {key: value for key, value in step.settings.items() if value not in (None, "", [], {}, ())}
     if asked:
         told.append(("Asked for", wording.plain(asked)))
     if told:
         yield Pairs(f"Step {name}", tuple(told))
+    if not few:
+        yield Folded(f"Notes of step {name}", "\n".join(step.notes))
     if step.rounds:
         yield _rounds(name, step.rounds)
 
