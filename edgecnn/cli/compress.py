@@ -9,7 +9,7 @@ import click
 from edgecnn.cli.given_model import given_recipe, kind_of
 from edgecnn.cli.options import show_run
 from edgecnn.cli.prune import compress_module
-from edgecnn.cli.pruning_options import module_options
+from edgecnn.cli.pruning_options import module_options, new_folder_at
 from edgecnn.core.errors import InputError
 
 LABELLED_DROP, AGREEMENT_DROP = 1.0, 2.0
@@ -34,14 +34,14 @@ PRUNED = 0.5
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Of a recipe: override a key.")
 @click.option("--workdir", type=click.Path(path_type=Path), help="Of a recipe: where its results are.")
 @module_options
-@click.option("--force", is_flag=True, help="Replace the bundle that is at --out.")
+@click.option("--force", is_flag=True, help="Replace what is at --out, and at --out with -torch.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def command(*, model: str, **given: Any) -> None:
     """Prune and quantize MODEL for the --target as far as --max-drop allows, and prove the bundle.
 
     A recipe's own steps are carried out where it has some, else it is pruned, recovered and quantized. An ONNX file
     can't be trained, so it is quantized only. A torch module of your own needs --calib and --shape; it is compared with
-    itself.
+    itself, and its pruned weights are left beside the bundle in a folder of the same name with -torch.
 
     Exit code 1: a gate failed.
     """
@@ -63,14 +63,18 @@ def _module(model: str, given: dict[str, Any]) -> None:
     from edgecnn.core.compression import FinetuneStep, PruneStep
     from edgecnn.core.recipe import CompressStep
 
+    if given["overrides"]:
+        raise InputError(f"--set belongs to a recipe; {model} is code")
+    folder = new_folder_at(given["out"].with_name(f"{given['out'].name}-torch"), replace=given["force"], what=model)
     allowed = AGREEMENT_DROP if given["max_drop"] is None else given["max_drop"]
     here = _runs_here(given)
     steps = [CompressStep(prune=PruneStep(max_drop=PRUNED * allowed, target=here, unhelpful="skip"))]
     if given["finetune"]:
         steps.append(CompressStep(finetune=FinetuneStep(epochs=given["finetune"])))
-    folder = given["out"].with_name(f"{given['out'].name}-torch")
     result = compress_module(model, given, tuple(steps), (here,), folder)
-    lost = max(0.0, result.steps[-1].result.drop.value)
+    # A network that was left as it was has lost nothing, and no drop is measured for it.
+    drop = result.steps[-1].result.drop
+    lost = max(0.0, drop.value) if drop is not None else 0.0
     _show(result)
     _quantize(str(folder / "model.onnx"), given, 100 - max(allowed - lost, 0.0))
 

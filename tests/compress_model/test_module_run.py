@@ -193,6 +193,8 @@ def test_bad_input_to_prune_is_one_line(place, capsys, words, match):
     [
         (("lane-quickstart",), "needs --out"),
         (("strangers_net:make", "--calib", "frames", "--out", "q"), "--target"),
+        (("strangers_net:make", "--out", "q", "--target", "openvino", "--set", "a=b"), "--set belongs to a recipe"),
+        (("strangers_net:make", "--out", "mine", "--target", "openvino"), "mine-torch: is there already"),
         (("model.onnx", "--out", "frames"), "is there already"),
         (("model.onnx", "--out", "q", "--target", "openvino", "--calib", "frames"), "model.onnx"),
         (("model.onnx", "--out", "q", "--trust-code"), "does not go with"),
@@ -201,6 +203,7 @@ def test_bad_input_to_prune_is_one_line(place, capsys, words, match):
     ],
 )
 def test_bad_input_to_compress_is_one_line(place, capsys, words, match):
+    (place / "mine-torch").mkdir()
     assert main.run(["compress", *words]) == 2
     assert match in capsys.readouterr().err.strip().splitlines()[-1]
 
