@@ -22,10 +22,10 @@ from edgecnn.core.store import Store, code_digest, stage_key
 STAGES: dict[str, Entry] = {
     "data": Entry("edgecnn.data.stage:DataStage"),
     "train": Entry("edgecnn.train.stage:TrainStage", "train"),
-    "compress": Entry("edgecnn.compress_model.stage:CompressStage", "export"),
+    "compress": Entry("edgecnn.compress_model.stage:CompressStage", "compress"),
     "export": Entry("edgecnn.export.stage:ExportStage", "export"),
     "quantize": Entry("edgecnn.compress.quantize.stage:QuantizeStage", "quantize"),
-    "qat": Entry("edgecnn.compress_model.qat_stage:QatStage", "quantize"),
+    "qat": Entry("edgecnn.compress_model.qat_stage:QatStage", "compress"),
     "compile": Entry("edgecnn.compile.stage:CompileStage", "export"),
     "verify": Entry("edgecnn.verify.stage:VerifyStage"),
     "bench": Entry("edgecnn.bench.stage:BenchStage"),

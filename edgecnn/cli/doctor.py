@@ -13,6 +13,7 @@ EXTRAS = {
     "train": ("torch", "safetensors"),
     "export": ("torch", "onnx", "onnx-ir", "onnxscript"),
     "quantize": ("onnx", "onnx-ir", "onnxruntime"),
+    "compress": ("torch", "safetensors", "onnx", "onnx-ir", "onnxscript", "onnxruntime", "torch-pruning"),
     "report": ("jinja2", "matplotlib"),
 }
 BASE = ("numpy", "msgspec", "click", "opencv-python-headless", "pyyaml", "rich")

@@ -121,14 +121,14 @@ def _measure(model: str, kind: str, given: dict[str, Any]) -> None:
     if kind == "module":
         target = given["target"] or next(iter(TARGETS))
         choose("target", TARGETS, target)
-        of_module = import_entry(Entry(f"{home}:layers_of_module", "train"), "edgecnn prune")
+        of_module = import_entry(Entry(f"{home}:layers_of_module", "compress"), "edgecnn prune")
         shapes = dict(shape_of(text) for text in given["shapes"])
         times = of_module(model, shapes, target, given["threads"], trust_code=given["trust_code"])
     else:
         recipe, _ = given_recipe(model, given["overrides"], given["workdir"])
         target = given["target"] or recipe.targets[0]
         choose("target", TARGETS, target)
-        times = import_entry(Entry(f"{home}:layers_of_recipe", "train"), "edgecnn prune")(recipe, target)
+        times = import_entry(Entry(f"{home}:layers_of_recipe", "compress"), "edgecnn prune")(recipe, target)
     file = given["measure_layers"]
     atomic.write_bytes(file, msgspec.json.format(msgspec.json.encode(times), indent=1))
     click.echo(f"{len(times.records)} layers in {times.place.text()}: {file}")
@@ -143,8 +143,8 @@ def compress_module(
 
     if given["calib"] is None:
         raise InputError(f"{model} needs --calib SOURCE: frames such as it will see")
-    options = import_entry(Entry("edgecnn.compress_model.module_run:ModuleOptions", "export"), "edgecnn prune")
-    run = import_entry(Entry("edgecnn.compress_model.module_run:run", "export"), "edgecnn prune")
+    options = import_entry(Entry("edgecnn.compress_model.module_run:ModuleOptions", "compress"), "edgecnn prune")
+    run = import_entry(Entry("edgecnn.compress_model.module_run:run", "compress"), "edgecnn prune")
     return run(
         options(
             name=model,

@@ -95,7 +95,7 @@ SCHEMES: dict[str, Entry] = {
 }
 
 CRITERIA: dict[str, Entry] = {
-    name: Entry(f"edgecnn.compress.prune.criteria.{name}:importance", "train")
+    name: Entry(f"edgecnn.compress.prune.criteria.{name}:importance", "compress")
     for name in ("l1", "l2", "bn_scale", "taylor", "geometric_median", "fisher")
 }
 

@@ -1,5 +1,6 @@
 """A stranger's module: trusted or refused, taught by itself without labels, and a folder that builds it again."""
 
+import importlib
 import json
 import sys
 import textwrap
@@ -206,6 +207,28 @@ def test_bad_input_to_compress_is_one_line(place, capsys, words, match):
     (place / "mine-torch").mkdir()
     assert main.run(["compress", *words]) == 2
     assert match in capsys.readouterr().err.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("prune", "strangers_net:make", "--speedup", "2", "--calib", "frames", "--out", "q"),
+        ("prune", "strangers_net:make", "--measure-layers", "q"),
+        ("compress", "strangers_net:make", "--target", "openvino", "--calib", "frames", "--out", "q"),
+        ("run", "lane-quickstart", "--until", "compress"),
+    ],
+)
+def test_what_is_missing_is_named_with_the_extra_that_brings_it(place, capsys, monkeypatch, words):
+    real = importlib.import_module
+
+    def bare(name, *rest):
+        if name.startswith("edgecnn.compress_model"):
+            raise ModuleNotFoundError(name="torch_pruning")
+        return real(name, *rest)
+
+    monkeypatch.setattr(importlib, "import_module", bare)
+    assert main.run(list(words)) != 0
+    assert "pip install 'edgecnn[compress]'" in capsys.readouterr().err.strip().splitlines()[-1]
 
 
 @pytest.mark.parametrize(
