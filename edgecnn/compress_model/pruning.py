@@ -22,6 +22,8 @@ CLOSE_ENOUGH = 0.02
 """How far below the speed asked for a network may be measured that can't be cut any further."""
 AIM_ABOVE = 1.01
 """How much more than what is missing is asked for when a cut network turned out too slow: widths come in steps."""
+ON_THE_WAY = 0.1
+"""How far below its goal a round may be measured that is not the last: the rounds after it make up for that."""
 MOST_TRIES = 4
 
 
@@ -72,15 +74,20 @@ class Pruning:
         """Return all channels of all groups."""
         return {group.name: list(range(group.channels)) for group in self.groups.groups}
 
-    def cut_to(self, module: nn.Module, kept: Mapping[str, list[int]], goal: float) -> tuple[nn.Module, Cut]:
+    def cut_to(
+        self, module: nn.Module, kept: Mapping[str, list[int]], goal: float, *, last: bool = True
+    ) -> tuple[nn.Module, Cut]:
         """Cut `module`, which has the channels `kept`, until it is measured to be `goal` times as fast as the original.
 
-        Where it turns out slower than predicted, more is asked of the prediction.
+        Where it turns out slower than predicted, more is asked of the prediction. Where no widths are predicted to be
+        fast enough, but the fastest as nearly as the verdict asks for, those are taken. `last` says whether it is the
+        last round, which alone has to reach its goal.
 
         Raises:
             OutOfReachError: no widths are fast enough.
         """
         worth = self._worth(module, kept)
+        enough = goal if last else goal * (1 - ON_THE_WAY)
         ask, best = goal, None
         for _ in range(MOST_TRIES):
             try:
@@ -88,10 +95,13 @@ class Pruning:
             except InputError as error:
                 if best is not None:
                     return best
+                verdict = self.verdict(goal)
+                if verdict.helps:
+                    return self._cut(module, kept, worth, verdict.best)
                 raise OutOfReachError(f"prune: {goal:.2f}x is out of reach: {error}") from error
             best = self._cut(module, kept, worth, widths)
             measured = best[1].speedup.value
-            if measured >= goal:
+            if measured >= enough:
                 break
             ask *= AIM_ABOVE * goal / measured
         assert best is not None  # noqa: S101 - set in the first turn

@@ -1,6 +1,7 @@
 """The prune step: rounds of cutting and recovery until the network is as fast as it shall be, or as good as it must."""
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -96,10 +97,13 @@ def _pruned(pruning: Pruning, module: nn.Module, goal: float | None) -> _State:
     """Return the module after the last round that holds."""
     state = _State(module, pruning.whole())
     for number, ask in enumerate(_goals(pruning, goal)):
+        # Without a goal any round may be the last one.
+        last = goal is None or math.isclose(ask, goal)
         try:
-            after, done = _round(pruning, state, ask, number)
+            after, done = _round(pruning, state, ask, number, last=last)
         except OutOfReachError as error:
-            if goal is not None and pruning.settings.unhelpful == "stop":
+            # What earlier rounds were trained for is not thrown away.
+            if goal is not None and not state.rounds and pruning.settings.unhelpful == "stop":
                 raise GateError(f"{error}; or set its `unhelpful` to skip or try") from error
             return state.noted(str(error))
         pruning.context.say(_told(number, pruning, done.round))
@@ -108,7 +112,7 @@ def _pruned(pruning: Pruning, module: nn.Module, goal: float | None) -> _State:
             note = f"round {number + 1} was undone: it broke the floor of {pruning.settings.max_drop:g} points"
             return replace(state, rounds=rounds).noted(note)
         state = replace(state, module=after, kept=done.kept, rounds=rounds, curve=done.curve).noted(*done.notes)
-        if done.round.speedup.value < ask * (1 - CLOSE_ENOUGH):
+        if last and done.round.speedup.value < ask * (1 - CLOSE_ENOUGH):
             return state.noted(f"{ask:.2f}x was asked for, and {done.round.speedup.value:.2f}x is what could be cut to")
     return state
 
@@ -123,13 +127,13 @@ def _goals(pruning: Pruning, goal: float | None) -> Iterator[float]:
     yield from (start * (goal / start) ** share for share in shares)
 
 
-def _round(pruning: Pruning, state: _State, ask: float, number: int) -> tuple[nn.Module, _Done]:
+def _round(pruning: Pruning, state: _State, ask: float, number: int, *, last: bool) -> tuple[nn.Module, _Done]:
     """Cut and recover, or read what a killed run had done of that."""
     original, folder = pruning.context.subject.original, pruning.context.folder
 
     def cut() -> tuple[nn.Module, Cut]:
         try:
-            return pruning.cut_to(state.module, state.kept, ask)
+            return pruning.cut_to(state.module, state.kept, ask, last=last)
         except OutOfReachError:
             if pruning.settings.unhelpful != "try":
                 raise
