@@ -135,7 +135,9 @@ def _takes_two(module: nn.Module, example: Sequence[Tensor]) -> bool:
             one, two = tensors(module(*example)), tensors(module(*(torch.cat([part, part]) for part in example)))
     except Exception:  # noqa: BLE001 - a stranger's module may fail in any way
         return False
-    return all(b.shape[:1] == (2,) and b.shape[1:] == a.shape[1:] for a, b in zip(one, two, strict=True))
+    return len(one) == len(two) and all(
+        b.shape[:1] == (2,) and b.shape[1:] == a.shape[1:] for a, b in zip(one, two, strict=True)
+    )
 
 
 def _spool(calib: str, fed: Fed, normalisation: Normalisation, limit: int, work: Path) -> Spool:
