@@ -4,6 +4,7 @@ All get the same number of epochs of the same recovery training, taught by the o
 after each of so many cuts, and the rest at the end.
 """
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -127,5 +128,8 @@ def _peer(contest: Contest, ours: nn.Module) -> tuple[nn.Module, tuple[str, ...]
 
 def _recovered(contest: Contest, module: nn.Module, epochs: int, part: str) -> nn.Module:
     subject = contest.trained.subject
-    settings = FinetuneStep(epochs=epochs)
-    return subject.recovery.finetune(module, subject.original, settings, contest.folder / "recovery" / part).module
+    settings, folder = FinetuneStep(epochs=epochs), contest.folder / "recovery" / part
+    found = subject.recovery.finetune(module, subject.original, settings, folder)
+    # The networks of a contest made again are cut elsewhere, as times decide: no checkpoint would fit them.
+    shutil.rmtree(folder, ignore_errors=True)
+    return found.module

@@ -3,6 +3,7 @@
 import shutil
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, final
 
 import onnx
@@ -26,7 +27,7 @@ from edgecnn.train.monitor import FigureMonitor
 from edgecnn.train.prepared import prepared
 from edgecnn.train.stage import monitored
 
-RESULT = "quantize.json"
+RESULT, RECORD = "quantize.json", "record.json"
 
 
 @final
@@ -76,7 +77,7 @@ class QatStage:
         shown, held = monitored(job)
         monitor = FigureMonitor(held, job.recipe, frames_as_they_are)
         lessons = _lessons(job, shown, monitor)
-        models = tuple(_trained(model, step, lessons, monitor, job) for model in quantized.models)
+        models = tuple(_kept(model, step, lessons, monitor, job) for model in quantized.models)
         evidence.write(job.out / RESULT, QuantizeResult(models, {**quantized.versions, "torch": version("torch")}))
 
     def ensures(self, out: Any) -> None:
@@ -107,14 +108,31 @@ def _lessons(job: Job, shown: list[Sample], monitor: FigureMonitor) -> Lessons:
     )
 
 
+def _kept(model: QuantizedModel, step: QatStep, lessons: Lessons, monitor: FigureMonitor, job: Job) -> QuantizedModel:
+    """Train and leave the model, or what a killed run had made of it already."""
+    done = job.partial / f"{model.target}-done"
+    if not (done / RECORD).is_file():
+        trained, record = _trained(model, step, lessons, monitor, job)
+        with atomic.new_folder(done) as folder:
+            atomic.write_bytes(folder / model.file, trained.SerializeToString(deterministic=True))
+            evidence.write(folder / RECORD, record)
+    shutil.rmtree(_checkpoints(model, job), ignore_errors=True)
+    shutil.copyfile(done / model.file, job.out / model.file)
+    return evidence.read(done / RECORD, QuantizedModel)
+
+
+def _checkpoints(model: QuantizedModel, job: Job) -> Path:
+    return job.partial / model.target
+
+
 def _trained(
     model: QuantizedModel, step: QatStep, lessons: Lessons, monitor: FigureMonitor, job: Job
-) -> QuantizedModel:
+) -> tuple[onnx.ModelProto, QuantizedModel]:
     scheme = resolve("scheme", model.scheme)
     exported = evidence.read(job.inputs["export"] / "export.json", ExportResult)
     original = onnx.load(job.inputs["export"] / exported.models[str(TARGETS[model.target].opset)])
     quantized = onnx.load(job.inputs["quantize"] / model.file)
-    found = train_quantized(quantized, original, scheme, lessons, step, job.partial / model.target)
+    found = train_quantized(quantized, original, scheme, lessons, step, _checkpoints(model, job))
     told = (
         f"trained: {monitor.figure} {found.start:.4f} before, {found.figure:.4f} after "
         f"({len(monitor.truths)} training frames kept out, epoch {found.best_epoch} of {step.epochs})"
@@ -122,7 +140,6 @@ def _trained(
         else f"training was no better than {found.start:.4f} and is not kept"
     )
     sys.stderr.write(f"  {model.target}: {told}\n")
-    atomic.write_bytes(job.out / model.file, found.model.SerializeToString(deterministic=True))
     drift = measure_drift(
         original,
         found.model,
@@ -131,4 +148,5 @@ def _trained(
         threads=job.recipe.bench.threads,
         left_in_float=model.left_in_float,
     )
-    return replace(model, tensors=moved(model.tensors, found.scales), drift=drift, notes=(*model.notes, told))
+    tensors = moved(model.tensors, found.scales)
+    return found.model, replace(model, tensors=tensors, drift=drift, notes=(*model.notes, told))

@@ -4,7 +4,6 @@ Every step that compresses is handed the same `Recovery`, so that what is compar
 """
 
 import copy
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,8 +81,9 @@ class Recovery:
     ) -> Recovered:
         """Return a trained copy of `module`; `teacher` is the uncompressed network.
 
-        `folder` holds checkpoints: with the same arguments, a training cut short goes on there. `after_step` is called
-        with the module after each step of the optimizer.
+        `folder` holds checkpoints: with the same arguments, a training cut short goes on there, and a finished one is
+        read from there. Whoever calls removes it once the result is kept. `after_step` is called with the module after
+        each step of the optimizer.
 
         Raises:
             InputError: there are neither labels nor a teacher to learn from.
@@ -178,7 +178,6 @@ class Recovery:
         better = progress.best_figure > start
         if better:
             load_weights(folder / "best.safetensors", best)
-        shutil.rmtree(folder, ignore_errors=True)
         figure = progress.best_figure if better else start
         return Recovered(best.eval(), start, figure, progress.best_epoch if better else 0, progress.curve, teaching)
 
