@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from edgecnn.models.answers import tensors
 from edgecnn.train.checkpoint import load_state, save_state, save_weights
 from edgecnn.train.dataset import TrainingData
 from edgecnn.train.distill import Distillation
+from edgecnn.train.modes import TrainingMode
 from edgecnn.train.schedule import average_into, learning_rate
 
 Loss = Callable[[dict[str, Tensor], dict[str, Tensor]], dict[str, Tensor]]
@@ -47,7 +48,8 @@ class Training:
     """All that one training is given.
 
     `monitor` judges the averaged weights; greater is better. With a `distillation`, its terms join the loss.
-    `after_step` may mend the weights after each step of the optimizer, as masks that must stay do.
+    `after_step` may mend the weights after each step of the optimizer, as masks that must stay do. `mode` is what the
+    module is trained in.
     """
 
     module: nn.Module
@@ -60,6 +62,7 @@ class Training:
     output_names: tuple[str, ...]
     distillation: Distillation | None = None
     after_step: Callable[[nn.Module], None] | None = None
+    mode: TrainingMode = field(default_factory=TrainingMode)
 
     def run(self) -> Progress:
         """Train to the end, from the last checkpoint in `folder` if there is one; leave the best weights there."""
@@ -101,7 +104,7 @@ class Training:
         _seed_all(self.seed, progress.epoch)
         self.data.epoch = progress.epoch
         losses, rate = [], 0.0
-        module.train()
+        self.mode.set(module)
         for frames, targets in batches(self.data, self.settings, self.seed + progress.epoch):
             rate = self._rate(progress.step)
             value = self._step(module, optimizer, frames, targets, rate)

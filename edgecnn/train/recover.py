@@ -4,6 +4,7 @@ Every step that compresses is handed the same `Recovery`, so that what is compar
 """
 
 import copy
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from edgecnn.train.checkpoint import load_weights
 from edgecnn.train.dataset import TrainingData
 from edgecnn.train.distill import Distillation
 from edgecnn.train.loop import Loss, Monitor, Progress, Training, batches
+from edgecnn.train.modes import mode_of
 from edgecnn.train.sensitivity import sensitivities
 
 STATISTICS_BATCHES = 16
@@ -37,6 +39,7 @@ class Recovered:
         best_epoch: 0 where the start was best.
         curve: the learning curve.
         teaching: the modules whose maps were held against the original's.
+        notes: what is to be known of how it was trained.
     """
 
     module: nn.Module
@@ -45,6 +48,7 @@ class Recovered:
     best_epoch: int
     curve: tuple[Epoch, ...]
     teaching: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,9 +90,10 @@ class Recovery:
         each step of the optimizer.
 
         Raises:
-            InputError: there are neither labels nor a teacher to learn from.
+            InputError: there are neither labels nor a teacher to learn from, or `module` can't be trained.
         """
         weights = self._weights(settings)
+        mode = mode_of(module, next(self.inputs(module, 1)))
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(self.seed)
         pupil = copy.deepcopy(module)
@@ -108,9 +113,10 @@ class Recovery:
             self.output_names,
             distillation,
             after_step,
+            mode,
         ).run()
         teaching = () if distillation is None else tuple(pair.name for pair in distillation.pairs)
-        return self._best(module, start, progress, folder, teaching)
+        return dataclasses.replace(self._best(module, start, progress, folder, teaching), notes=mode.notes())
 
     def settle(self, module: nn.Module) -> None:
         """Take batch norm statistics of `module` anew on training data, in place."""

@@ -24,5 +24,5 @@ def recovered(module: nn.Module, settings: FinetuneStep, context: Context, part:
 def notes(found: Recovered) -> tuple[str, ...]:
     """Return what is to be known of a recovery."""
     if found.curve and not found.best_epoch:
-        return (f"no epoch of {len(found.curve)} was better than the start, which was kept",)
-    return ()
+        return (f"no epoch of {len(found.curve)} was better than the start, which was kept", *found.notes)
+    return found.notes
