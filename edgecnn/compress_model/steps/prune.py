@@ -81,7 +81,7 @@ class _State:
     notes: tuple[str, ...] = ()
 
     def noted(self, *notes: str) -> "_State":
-        return replace(self, notes=(*self.notes, *notes))
+        return replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))))
 
 
 class _Done(msgspec.Struct, frozen=True):
