@@ -1,5 +1,8 @@
 """A network's predicted time at any widths: its layers' measured times, and a few cut networks timed as a whole."""
 
+from dataclasses import replace
+
+import msgspec
 import numpy as np
 import torch
 from torch import nn
@@ -12,12 +15,28 @@ from edgecnn.compress.prune.widths import BLOCK, candidates
 from edgecnn.compress_model.context import Context, unchanged
 from edgecnn.compress_model.layer_source import elsewhere
 from edgecnn.compress_model.layer_table import LayerTable
+from edgecnn.core import evidence
+from edgecnn.core.measure import Measurement
 from edgecnn.runtime.race import times
 
+FIT = "prediction.json"
 TRIALS = 6
 TRIAL_SECONDS = 0.5
 GOOD_ERROR = 0.08
 """Mean relative error of a prediction that is good enough."""
+
+
+class _Fit(msgspec.Struct, frozen=True):
+    """What a prediction knows beside the times of layers, which have a table of their own; as in the prediction."""
+
+    whole: Measurement
+    call_ms: float
+    align: int | None
+    factors: tuple[float, ...]
+    moves_ms: float
+    stays_ms: float
+    error: float | None
+    trials: int
 
 
 def predictor(
@@ -28,22 +47,34 @@ def predictor(
     Where those show that times of layers don't tell the network's, whole blocks of channels are tried instead of finer
     widths, and taken if they do: the engine then has a layout that odd widths break.
 
+    The fit is kept in the context's folder: a run that was killed goes on by the same prediction.
+
     Raises:
         EngineError: the engine refuses the module.
     """
-    clock = context.clock
+    clock, file = context.clock, context.folder / FIT
     shapes = layer_shapes(module, context.subject.example)
-    whole = clock.time(module, target).latency
     stopwatch = clock.stopwatch(target)
-    table, call_ms = LayerTable(stopwatch), stopwatch.call_ms()
+    table = LayerTable(stopwatch)
+
+    def bare_at(whole: Measurement, call_ms: float, align: int | None) -> LatencyPrediction:
+        return prediction(shapes, groups.groups, table, whole, call_ms=call_ms, floor=floor, align=align)
+
+    if file.is_file():
+        fit = evidence.read(file, _Fit)
+        told = {name: getattr(fit, name) for name in _Fit.__struct_fields__}
+        return replace(bare_at(fit.whole, fit.call_ms, fit.align), **told)
+    whole, call_ms = clock.time(module, target).latency, stopwatch.call_ms()
     found: list[LatencyPrediction] = []
     for align in (None, BLOCK):
-        bare = prediction(shapes, groups.groups, table, whole, call_ms=call_ms, floor=floor, align=align)
+        bare = bare_at(whole, call_ms, align)
         trials = _trials(module, context, target, bare, floor, np.random.default_rng(seed))
         found.append(bare.fitted(trials))
         if (found[-1].error or 0.0) <= GOOD_ERROR:
             break
-    return min(found, key=lambda one: one.error or 0.0)
+    best = min(found, key=lambda one: one.error or 0.0)
+    evidence.write(file, _Fit(*(getattr(best, name) for name in _Fit.__struct_fields__)))
+    return best
 
 
 def predicted_elsewhere(

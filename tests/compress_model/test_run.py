@@ -1,18 +1,21 @@
 """Steps in their order: each does what it says, is judged and kept, and a killed run goes on after the last one."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 from small_subject import EXAMPLE, counted, network, subject
 
 from edgecnn.compress.prune.groups import find_groups
+from edgecnn.compress.prune.predict import Trial
 from edgecnn.compress.sparse_2_4 import is_2_4
+from edgecnn.compress_model import predictor
 from edgecnn.compress_model import run as running
 from edgecnn.compress_model.clock import Clock
 from edgecnn.compress_model.context import Context
 from edgecnn.compress_model.progress import load_module, save_module
-from edgecnn.compress_model.pruning import Pruning
+from edgecnn.compress_model.pruning import OutOfReachError, Pruning
 from edgecnn.compress_model.run import compress
 from edgecnn.compress_model.steps import low_rank, prune
 from edgecnn.core.compression import FinetuneStep, LowRankStep, PruneStep, SparsifyStep
@@ -192,6 +195,78 @@ def test_a_run_cut_anywhere_ends_with_the_same_bytes(it, tmp_path, monkeypatch, 
     assert not list(tmp_path.glob("cut/*-work"))
 
 
+def test_pruning_that_was_killed_goes_on_by_what_was_measured_before(it, tmp_path, monkeypatch):
+    """Neither another time of the original, nor another verdict, undoes rounds that are finished."""
+    goal = Clock.time(None, it.original, "openvino").original.value / 2.5
+    step = PruneStep(latency_ms=goal, steps=2, batches=1, recover=SHORT)
+    whole = prune.run(step, it.original, context(it, tmp_path / "whole"))
+    save, calls = loop.save_state, []
+
+    def die_in_the_second_round(*arguments):
+        save(*arguments)
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "save_state", die_in_the_second_round)
+        with pytest.raises(KeyboardInterrupt):
+            prune.run(step, it.original, context(it, tmp_path / "cut"))
+    assert not (tmp_path / "cut" / "recover0").exists()
+    time = Clock.time
+
+    def faster(clock, module, target):
+        found = time(clock, module, target)
+        return replace(found, original=Measurement(found.original.value / 10, "ms", 100))
+
+    monkeypatch.setattr(Clock, "time", faster)
+    monkeypatch.setattr("edgecnn.compress_model.pruning.can_pruning_help", lambda *_, **__: pytest.fail("asked again"))
+    resumed = prune.run(step, it.original, context(it, tmp_path / "cut"))
+    assert same(resumed.module, whole.module)
+    assert (resumed.rounds, resumed.verdict, resumed.widths) == (whole.rounds, whole.verdict, whole.widths)
+
+
+def test_who_tries_again_after_a_refusal_has_it_measured_again(it, tmp_path, monkeypatch):
+    def out_of_reach(*_, **__):
+        raise OutOfReachError("out of reach")
+
+    step = PruneStep(speedup=3.0, steps=1, batches=1, recover=None)
+    with monkeypatch.context() as patch:
+        patch.setattr(Pruning, "cut_to", out_of_reach)
+        with pytest.raises(GateError):
+            prune.run(step, it.original, context(it, tmp_path))
+    assert not list(tmp_path.glob("*.json"))
+    assert len(prune.run(step, it.original, context(it, tmp_path)).rounds) == 1
+
+
+def test_a_prediction_is_fitted_once(it, tmp_path, monkeypatch):
+    class Table:
+        how, on = "measured", "counted"
+
+        def __init__(self, _stopwatch):
+            pass
+
+        def prepare(self, _shapes):
+            pass
+
+        def time_ms(self, shape):
+            return 1e-6 * shape.macs
+
+    monkeypatch.setattr(predictor, "LayerTable", Table)
+    monkeypatch.setattr(Clock, "stopwatch", lambda *_: SimpleNamespace(call_ms=lambda: 0.001))
+    monkeypatch.setattr(predictor, "_trials", lambda *_: [Trial({"0": 16}, 0.3), Trial({"3": 32}, 0.2)])
+    groups = find_groups(it.original, EXAMPLE)
+    first = predictor.predictor(it.original, groups, context(it, tmp_path), "openvino", 0.1)
+    monkeypatch.setattr(predictor, "_trials", lambda *_: pytest.fail("tried again"))
+    time, calls = Clock.time, []
+    monkeypatch.setattr(Clock, "time", lambda *given: calls.append(1) or time(*given))
+    again = predictor.predictor(it.original, groups, context(it, tmp_path), "openvino", 0.1)
+    assert not calls
+    assert (again.error, again.trials, again.factors) == (first.error, first.trials, first.factors)
+    for widths in ({}, {"0": 8}, {"0": 20, "3": 40, "7": 12}):
+        assert again.milliseconds(widths) == first.milliseconds(widths)
+
+
 def test_low_rank_then_prune_is_built_again_from_code_structure_and_weights(it, tmp_path):
     steps = (
         CompressStep(low_rank=LowRankStep(ranks={"7": 8}, batches=2)),
@@ -252,7 +327,7 @@ def test_for_a_device_that_is_not_here_nothing_is_timed_and_all_is_called_predic
     assert [one.speedup.how for one in found.rounds] == ["predicted", "predicted"]
     assert found.rounds[-1].speedup.value >= 1.5
     assert "predicted for jetson-orin-nx-16gb" in found.notes[-1]
-    again = prune.run(step, found.module, context(it, tmp_path))
+    again = prune.run(step, found.module, context(it, tmp_path / "again"))
     assert again.verdict.startswith("nothing to prune")
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -9,16 +10,34 @@ import msgspec
 from torch import nn
 
 from edgecnn.compress.prune.groups import find_groups
+from edgecnn.compress.prune.predict import LatencyPrediction
 from edgecnn.compress_model.context import Context, Outcome, fitting, unchanged
 from edgecnn.compress_model.measure_network import parameters_of
-from edgecnn.compress_model.predictor import predicted_elsewhere, predictor
+from edgecnn.compress_model.predictor import FIT, predicted_elsewhere, predictor
 from edgecnn.compress_model.progress import remembered
 from edgecnn.compress_model.pruning import CLOSE_ENOUGH, Cut, OutOfReachError, Pruning
 from edgecnn.compress_model.steps import finetune
+from edgecnn.core import evidence
 from edgecnn.core.compress_evidence import PruneRound
 from edgecnn.core.compression import PruneStep
 from edgecnn.core.errors import GateError
 from edgecnn.core.evidence import Epoch
+
+BEGUN = "begun.json"
+
+
+class _Begun(msgspec.Struct, frozen=True):
+    """What was measured before the first round; measured anew it could say that finished rounds were not to be.
+
+    Attributes:
+        start: how many times as fast as the uncompressed network the step's module is.
+        whole: ms of one inference of the uncompressed network.
+        verdict: whether pruning can help, in words; it was gone on with.
+    """
+
+    start: float
+    whole: float
+    verdict: str
 
 
 def run(settings: PruneStep, module: nn.Module, context: Context) -> Outcome:
@@ -28,6 +47,16 @@ def run(settings: PruneStep, module: nn.Module, context: Context) -> Outcome:
         GateError: the goal can't be reached, and the step says `stop`.
         EngineError: the target's engine refuses the module.
     """
+    try:
+        return _run(settings, module, context)
+    except GateError:
+        # Who tries again has it measured again.
+        for name in (BEGUN, FIT):
+            (context.folder / name).unlink(missing_ok=True)
+        raise
+
+
+def _run(settings: PruneStep, module: nn.Module, context: Context) -> Outcome:
     target = settings.target or context.target
     names = [name for name, _ in module.named_modules() if name]
     keep = tuple(fitting(settings.keep, names, "prune.keep"))
@@ -37,27 +66,36 @@ def run(settings: PruneStep, module: nn.Module, context: Context) -> Outcome:
         return _useless(settings, module, "pruning can't help: no group of channels can be cut", refused, context)
     source = settings.times
     away = predicted_elsewhere(module, groups, context, source, settings.floor) if source else None
-    if away is not None:
-        whole = away[1]
-        start = whole / away[0].milliseconds({})
-    else:
-        timed = context.clock.time(module, target)
-        start = 1.0 if unchanged(module, context.subject.original) else timed.speedup.value
-        whole = timed.original.value
+    file = context.folder / BEGUN
+    begun = evidence.read(file, _Begun) if file.is_file() else None
+    start, whole = _start(module, context, target, away) if begun is None else (begun.start, begun.whole)
     goal = settings.speedup or (whole / settings.latency_ms if settings.latency_ms else None)
-    if goal is not None and start >= goal:
+    if begun is None and goal is not None and start >= goal:
         text = f"nothing to prune: {start:.2f}x is reached already, {goal:.2f}x was asked for"
         return Outcome(module, verdict=text, refused=refused)
     predict = predictor(module, groups, context, target, settings.floor) if away is None else away[0]
     pruning = Pruning(settings, context, target, groups, predict, start, keep)
-    verdict = pruning.verdict(goal)
-    context.say(verdict.text)
-    if not verdict.helps and settings.unhelpful != "try":
-        return _useless(settings, module, verdict.text, refused, context)
+    if begun is None:
+        verdict = pruning.verdict(goal)
+        context.say(verdict.text)
+        if not verdict.helps and settings.unhelpful != "try":
+            return _useless(settings, module, verdict.text, refused, context)
+        begun = _Begun(start, whole, verdict.text)
+        evidence.write(file, begun)
     last = _pruned(pruning, module, goal)
     widths = {group.name: (group.channels, len(last.kept[group.name])) for group in groups.groups}
     notes = last.notes if away is None else (*last.notes, f"speedups of its rounds are predicted for {predict.on}")
-    return Outcome(last.module, verdict.text, widths, refused, last.rounds, last.curve, notes)
+    return Outcome(last.module, begun.verdict, widths, refused, last.rounds, last.curve, notes)
+
+
+def _start(
+    module: nn.Module, context: Context, target: str, away: tuple[LatencyPrediction, float] | None
+) -> tuple[float, float]:
+    """Return how many times as fast as the uncompressed network `module` is, and that network's time in ms."""
+    if away is not None:
+        return away[1] / away[0].milliseconds({}), away[1]
+    timed = context.clock.time(module, target)
+    return 1.0 if unchanged(module, context.subject.original) else timed.speedup.value, timed.original.value
 
 
 def _useless(
@@ -143,7 +181,13 @@ def _round(pruning: Pruning, state: _State, ask: float, number: int, *, last: bo
         smaller, made = remembered(folder / f"cut{number}", original, Cut, cut)
         return _recovered(pruning, smaller, made, ask, number)
 
-    return remembered(folder / f"round{number}", original, _Done, recover)
+    found = remembered(folder / f"round{number}", original, _Done, recover)
+    shutil.rmtree(folder / _checkpoints(number), ignore_errors=True)
+    return found
+
+
+def _checkpoints(number: int) -> str:
+    return f"recover{number}"
 
 
 def _recovered(pruning: Pruning, smaller: nn.Module, made: Cut, ask: float, number: int) -> tuple[nn.Module, _Done]:
@@ -155,7 +199,7 @@ def _recovered(pruning: Pruning, smaller: nn.Module, made: Cut, ask: float, numb
     curve: tuple[Epoch, ...] = ()
     notes: tuple[str, ...] = ()
     if settings.recover is not None:
-        found = finetune.recovered(smaller, settings.recover, context, f"recover{number}")
+        found = finetune.recovered(smaller, settings.recover, context, _checkpoints(number))
         module, curve, notes = found.module, found.curve, finetune.notes(found)
         scores = judge.scores(module)
     lost = judge.drop(context.scores, scores).value
