@@ -1,10 +1,8 @@
 """A stranger's torch module through the steps of compression, without labels: what stands in the end, and the way."""
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
 
@@ -16,6 +14,7 @@ from edgecnn.core import atomic, evidence
 from edgecnn.core.compress_evidence import CompressResult
 from edgecnn.core.recipe import CompressStep
 from edgecnn.core.registry import TARGETS
+from edgecnn.core.workdir import temporary
 from edgecnn.data.picture_input import Normalisation
 
 RESULT, ONNX = "compress.json", "model.onnx"
@@ -58,15 +57,12 @@ def run(options: ModuleOptions) -> CompressResult:
     """Compress, and leave `model.onnx`, `model.safetensors`, `structure.json` and `compress.json` in `options.out`.
 
     Raises:
-        InputError: the code is not trusted, or is no module that runs on the shapes given.
+        InputError: the code is not trusted, or is no module that runs on the shapes given, or nothing can be written.
         DataError: the frames can't be read or do not fit.
         GateError: pruning can't reach the goal.
     """
     module = module_of(options.name, trust_code=options.trust_code)
-    options.out.resolve().parent.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        head = f".{options.out.name}.work."
-        work = Path(stack.enter_context(TemporaryDirectory(prefix=head, dir=options.out.resolve().parent)))
+    with temporary(options.out, None) as work:
         torch.manual_seed(options.seed)
         subject, _ = module_subject(
             module,

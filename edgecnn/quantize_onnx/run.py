@@ -24,6 +24,7 @@ from edgecnn.core.errors import EngineError, GateError, InputError, MissingExtra
 from edgecnn.core.evidence import BenchResult, QuantizedModel, QuantizeResult, VerifyResult
 from edgecnn.core.npz import npz_bytes
 from edgecnn.core.registry import Entry, import_entry
+from edgecnn.core.workdir import temporary
 from edgecnn.quantize_onnx.front import TAIL
 from edgecnn.quantize_onnx.options import Options
 from edgecnn.quantize_onnx.replay import QUANTIZE, check_related
@@ -31,7 +32,6 @@ from edgecnn.quantize_onnx.source import Source, open_source_model
 from edgecnn.quantize_onnx.speed import speed_note, speedup
 from edgecnn.quantize_onnx.stand_in import compressed, stand_in, stands
 from edgecnn.quantize_onnx.variants import Variant, float_variants
-from edgecnn.quantize_onnx.workdir import temporary
 from edgecnn.report.facts import gather
 from edgecnn.report.source import default_out
 from edgecnn.seal.stage import proven

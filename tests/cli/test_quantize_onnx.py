@@ -16,8 +16,8 @@ from edgecnn.cli import main
 from edgecnn.compile.artefact import compile_artefact
 from edgecnn.core.bundle import open_bundle
 from edgecnn.core.errors import EngineError
+from edgecnn.core.workdir import temporary
 from edgecnn.quantize_onnx import run as quantize_run
-from edgecnn.quantize_onnx.workdir import temporary
 from edgecnn.runtime import load
 from edgecnn.verify import agreement
 from edgecnn.verify.agreement import verify_agreement

@@ -119,7 +119,10 @@ def refused(capsys, *arguments):
 def test_a_module_is_finetuned_on_frames_alone_and_its_folder_builds_it_again(place, capsys):
     words = ("strangers_net:make", "--trust-code", "--calib", "frames", *ASKED, "--out", "out", "--json")
     small = ("--speedup", "1.0001", "--unhelpful", "skip", "--batches", "2", "--steps", "1", "--finetune", "1")
+    (place / ".out.work.dead").mkdir()
+    (place / ".out.work.dead" / "lock").touch()
     assert main.run(["prune", *words, *small]) == 0
+    assert not list(place.glob(".out.*")), "its frames are gone, and what a killed run left of them"
     told = json.loads(capsys.readouterr().out)
     record = msgspec.convert(told["compress"], CompressResult)
     assert record.figure == "agreement"
