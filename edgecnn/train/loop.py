@@ -193,6 +193,9 @@ def has_bfloat16(device: torch.device) -> bool:
 
 def batches(data: TrainingData, settings: TrainSection, seed: int) -> DataLoader[Any]:
     """Return one epoch's shuffled batches. Worker processes start anew each epoch, so they see its number."""
+    if settings.workers:
+        # Before they fork: a child that ends OpenCV's pool of threads waits for ever for those its parent had.
+        cv2.setNumThreads(1)
     return DataLoader(
         data,  # type: ignore[arg-type]
         settings.batch_size,
@@ -207,7 +210,6 @@ def batches(data: TrainingData, settings: TrainSection, seed: int) -> DataLoader
 
 def _single_thread(_worker: int) -> None:
     torch.set_num_threads(1)
-    cv2.setNumThreads(1)
 
 
 def _seed_all(seed: int, epoch: int) -> None:
