@@ -12,7 +12,7 @@ from random_graphs import build, feeds, recipes
 from edgecnn.compress.quantize.check import violations
 from edgecnn.compress.quantize.qat.fake_quantized import FakeQuantized
 from edgecnn.compress.quantize.quantize import Settings, quantize
-from edgecnn.compress.quantize.simulate import outputs
+from edgecnn.compress.quantize.simulate import Simulator, outputs
 from edgecnn.core.errors import InputError
 from edgecnn.core.registry import SCHEMES, resolve
 from edgecnn.export.prepare import prepare
@@ -39,8 +39,8 @@ def run(module, frame):
 
 
 def difference(module, model, frames):
-    """Return the share of values that a rounding moved, and the greatest relative error over frames and outputs."""
-    errors, flipped = [0.0], [0.0]
+    """Return the greatest error over frames and outputs, relative to the output's greatest value."""
+    errors = [0.0]
     for frame, wanted in zip(frames, outputs(model, frames, 1), strict=True):
         for got, want in zip(run(module, frame), wanted, strict=True):
             assert got.shape == want.shape
@@ -48,8 +48,7 @@ def difference(module, model, frames):
                 continue
             scale = max(float(np.abs(want).max()), 0.1)
             errors.append(float(np.abs(got - want).max()) / scale)
-            flipped.append(float((np.abs(got - want) > 1e-4 * scale).mean()))
-    return max(flipped), max(errors)
+    return max(errors)
 
 
 def train(module, frame, steps=3):
@@ -66,6 +65,38 @@ def train(module, frame, steps=3):
     return True
 
 
+def expect_every_node_to_agree(module, model, frame):
+    """Give each node what ONNX Runtime gives it, so that a step taken at a tie is not carried on by those behind it."""
+    made = [name for node in model.graph.node for name in node.output if name]
+    values = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
+    values |= {name: np.asarray(array) for name, array in frame.items()}
+    constants = set(values)
+    values |= dict(zip(made, Simulator(model, made, 1, optimize=False).run(frame), strict=True))
+    tensors = {name: torch.from_numpy(np.array(values[name])) for name in (*frame, *made)}
+    with torch.no_grad():
+        for node in module._nodes:
+            found = module._run(node, {name: tensors[name] for name in node.inputs if name in tensors})
+            for name, got in zip(node.outputs, found if isinstance(found, tuple) else (found,), strict=False):
+                want = values[name].astype(np.float64)
+                off = np.abs(got.numpy().astype(np.float64) - want)
+                if node.op == "QuantizeLinear":
+                    # Half a step away from both integers either is right, up to float rounding.
+                    assert off.max(initial=0) <= 1
+                    assert at_a_tie(node, values)[off > 0].all()
+                elif node.inputs[0] in constants and values[node.inputs[0]].dtype == np.int32:
+                    # What is trained is the bias; what is stored is the nearest multiple of the accumulator's step.
+                    assert (off <= 0.51 * values[node.inputs[1]] + 1e-6 * np.abs(want)).all()
+                else:
+                    assert off.max(initial=0) <= 1e-4 * max(float(np.abs(want).max(initial=0)), 1e-2)
+
+
+def at_a_tie(node, values):
+    x, scale = (values[name] for name in node.inputs[:2])
+    shape = [-1 if place == node.get("axis", 1) % max(x.ndim, 1) else 1 for place in range(x.ndim)]
+    steps = x.astype(np.float64) / (scale.reshape(shape) if scale.size > 1 else scale.reshape(()))
+    return np.abs(np.abs(steps - np.floor(steps)) - 0.5) < 1e-3
+
+
 @settings(max_examples=40)
 @given(recipe=recipes(mutated=False, opsets=(13, 17, 19)), name=st.sampled_from(EXACT))
 def test_what_is_trained_is_what_is_shipped(recipe, name):
@@ -77,9 +108,8 @@ def test_what_is_trained_is_what_is_shipped(recipe, name):
         shipped = module.written()
         onnx.checker.check_model(shipped, full_check=True)
         assert violations(shipped, scheme) == violations(quantized, scheme)
-        flipped, worst = difference(module, shipped, frames)
-        # A sum of another order may fall on the other side of a step, and attention spreads that.
-        assert flipped < 0.05 or "attention" in recipe.parts or worst < 0.02
+        expect_every_node_to_agree(module, shipped, frames[0])
+        assert difference(module, shipped, frames) < 0.35
         if not train(module, frames[0]):
             return
 
@@ -91,7 +121,7 @@ def test_in_float16_they_differ_by_what_float16_rounds(recipe, name):
     if found is not None:
         module, _, frames, _ = found
         train(module, frames[0])
-        assert difference(module, module.written(), frames)[1] < 0.35
+        assert difference(module, module.written(), frames) < 0.35
 
 
 def network():
