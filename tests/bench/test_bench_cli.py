@@ -30,6 +30,9 @@ def pair(tiny_bundle, tmp_path_factory):
         "--artefact",
         "onnxruntime-fp32",
         *QUICK,
+        # A verdict wants five rounds.
+        "--seconds",
+        "3",
         "--out",
         folder,
         "--json",
