@@ -13,6 +13,8 @@ from edgecnn.compile import onnxruntime_from_onnx, openvino_from_onnx
 from edgecnn.compile.specs import tensor_specs
 from edgecnn.compile.stage import CompileStage
 from edgecnn.compress.quantize.stage import QuantizeStage
+from edgecnn.compress_model.qat_stage import QatStage
+from edgecnn.compress_model.stage import CompressStage
 from edgecnn.core import atomic, evidence
 from edgecnn.core.bundle import open_bundle
 from edgecnn.core.errors import EngineError, StageError
@@ -48,9 +50,9 @@ def inputs(recipe, tmp_path_factory):
 
 
 def through(recipe, inputs, root):
-    """Run the three stages into `root` and return the folder of each."""
+    """Run the stages from compression to compilation into `root` and return the folder of each."""
     folders = dict(inputs)
-    for stage in (ExportStage(), QuantizeStage(), CompileStage()):
+    for stage in (CompressStage(), ExportStage(), QuantizeStage(), QatStage(), CompileStage()):
         out, partial = root / stage.name, root / "partial" / stage.name
         out.mkdir(parents=True)
         partial.mkdir(parents=True)
@@ -118,9 +120,11 @@ def test_quantize_says_what_it_did(folders):
 
 def test_without_a_quantize_section_only_float_is_compiled(recipe, inputs, folders, tmp_path):
     plain = msgspec.structs.replace(recipe, quantize=None)
-    given = {**inputs, "export": folders["export"], "quantize": tmp_path / "quantize"}
-    (tmp_path / "quantize").mkdir()
-    QuantizeStage().run(Job(plain, given, tmp_path / "quantize", tmp_path))
+    given = {**inputs, "export": folders["export"]}
+    for stage in (QuantizeStage(), QatStage()):
+        given[stage.name] = tmp_path / stage.name
+        given[stage.name].mkdir()
+        stage.run(Job(plain, given, given[stage.name], tmp_path))
     out = tmp_path / "compile"
     out.mkdir()
     CompileStage().run(Job(plain, given, out, tmp_path / "partial"))
