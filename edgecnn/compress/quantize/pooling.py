@@ -26,7 +26,7 @@ def counts_padding(node: ir.Node) -> bool:
     """Whether `node` is an AveragePool that takes zeros around its input for numbers, its own or a Pad's in front."""
     if node.op_type != "AveragePool" or node.domain not in {"", "ai.onnx"}:
         return False
-    if any(node.attributes.get_ints("pads", [])):
+    if _own_pads(node):
         return node.attributes.get_int("count_include_pad", 0) == 1
     return _pad_before(node) is not None
 
@@ -82,16 +82,22 @@ def _pads(node: ir.Node) -> list[int] | None:
         return None
     pad = _pad_before(node)
     if pad is None:
-        return list(node.attributes.get_ints("pads", []))
+        return _own_pads(node)
     amounts = [int(one) for one in _constant(pad, 1)]
     rank = len(amounts) // 2
     edges = [*amounts[:2], *amounts[rank : rank + 2]]
     return None if any(edges) or min(amounts) < 0 else [*amounts[2:rank], *amounts[rank + 2 :]]
 
 
+def _own_pads(node: ir.Node) -> list[int]:
+    """Return the pads that `node` itself says, empty where they are all 0."""
+    pads = list(node.attributes.get_ints("pads", []))
+    return pads if any(pads) else []
+
+
 def _pad_before(node: ir.Node) -> ir.Node | None:
-    """Return the Pad with zeros that `node` alone reads."""
-    source = node.inputs[0] if node.inputs else None
+    """Return the Pad with zeros in front of a `node` without pads of its own, which an engine takes for the node's."""
+    source = node.inputs[0] if node.inputs and not _own_pads(node) else None
     pad = source.producer() if source is not None else None
     if pad is None or pad.op_type != "Pad" or len(pad.inputs) < 2 or pad.inputs[0] is None:
         return None
