@@ -138,7 +138,7 @@ def compress_module(
     model: str, given: dict[str, Any], steps: tuple[Any, ...], targets: tuple[str, ...], out: Path
 ) -> Any:
     """Compress a torch module of the user's own into the folder `out` and return its `CompressResult`."""
-    from edgecnn.cli.quantize import _normalisation as normalisation_of
+    from edgecnn.cli.quantize import normalisation_of
     from edgecnn.core.registry import Entry, import_entry
 
     if given["calib"] is None:

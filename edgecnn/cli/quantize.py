@@ -122,7 +122,7 @@ def _quantize(model: Path, given: dict[str, Any], *, as_json: bool) -> None:
         ranges=_ranges(given),
         replay=decisions,
         **{name: given[name] for name in (*taken, "threads", "minutes", "seconds", "workdir")},
-        normalisation=_normalisation(given),
+        normalisation=normalisation_of(given),
         shapes=dict(_shape(text) for text in given["shapes"]),
         outputs=tuple(filter(None, (given["outputs"] or "").split(","))),
         labels=_labels(given),
@@ -157,7 +157,7 @@ def _one_line(model: Path) -> Iterator[None]:
         raise StageError(f"{model}: edgecnn can't cope with this model ({what}); {TRACE}=1 shows where") from error
 
 
-def _normalisation(given: dict[str, Any]) -> Any:
+def normalisation_of(given: dict[str, Any]) -> Any:
     """Return how pixels become the input; what was not given is taken as the most usual and said."""
     from edgecnn.data.calibration import is_arrays
     from edgecnn.data.picture_input import Normalisation

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from edgecnn.compress.quantize.correction import lattice
 from edgecnn.core.errors import InputError
 from edgecnn.core.registry import nearest
 
@@ -20,9 +21,7 @@ CONFIRMED_BY = "permission only: TensorRT's engine inspector tells which layers 
 
 def is_2_4(weight: Tensor) -> bool:
     """Return whether `weight` [K, C, ...] has at least two zeros in every four along C; C must be a multiple of 4."""
-    if weight.ndim < 2 or weight.shape[1] % GROUP:
-        return False
-    return bool(((_fours(weight) != 0).sum(-1) <= KEPT).all())
+    return lattice.is_2_4(weight.detach().cpu().numpy())
 
 
 def mask_2_4(weight: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from edgecnn.compress.quantize.latency import Timed
-from edgecnn.compress.quantize.simulate import Feeds, Simulator
+from edgecnn.compress.quantize.simulate import Feeds, Simulator, graph_inputs
 from edgecnn.core.errors import StageError
 from edgecnn.core.measure import Measurement
 from edgecnn.core.registry import resolve
@@ -71,7 +71,7 @@ class Bench:
         if self.engine is None:
             raise StageError("the target's engine does not run here, so that nothing can be timed in it")
         open_engine = resolve("engine", self.engine)
-        inputs, outputs = (tuple(map(_spec, values)) for values in (_inputs(model), model.graph.output))
+        inputs, outputs = (tuple(map(_spec, values)) for values in (graph_inputs(model), model.graph.output))
         engine: Engine = open_engine(
             {"model.onnx": model.SerializeToString()},
             inputs,
@@ -126,11 +126,6 @@ def _simulated(model: onnx.ModelProto, frames: Iterable[Feeds], threads: int) ->
     simulator = Simulator(model, (), threads)
     for feeds in frames:
         yield dict(zip(simulator.names, simulator.run(feeds), strict=True))
-
-
-def _inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
-    constants = {tensor.name for tensor in model.graph.initializer}
-    return [value for value in model.graph.input if value.name not in constants]
 
 
 def _spec(value: onnx.ValueInfoProto) -> TensorSpec:

@@ -161,7 +161,7 @@ class _Search:
         key = choice.tobytes()
         if key in self.scores:
             return self.scores[key]
-        model = self._model(choice)
+        model = self._mix(choice).model
         try:
             score = self.bench.score(model)
         except EngineError as error:
@@ -179,7 +179,7 @@ class _Search:
         with self.bench.stopwatch(self.quantizer.bench.model, TRIAL_RACE_S) as share:
             return measure_latency(
                 self.units,
-                lambda choice: share(self._built(self._names(choice)).model),
+                lambda choice: share(self._mix(choice).model),
                 lambda: self._left() > ends,
                 most,
             )
@@ -254,11 +254,11 @@ class _Search:
         """Return the assignment that wins a short race; where the engine does not run here, the first."""
         if self.bench.engine is None or len(choices) == 1:
             return choices[0]
-        raced = self.bench.race([self._model(choice) for choice in choices], GROWTH_RACE_S * len(choices))
+        raced = self.bench.race([self._mix(choice).model for choice in choices], GROWTH_RACE_S * len(choices))
         return choices[int(np.argmax([one.value for one in raced]))]
 
-    def _model(self, choice: Choice) -> onnx.ModelProto:
-        return self.whole.model if choice.all() else self._built(self._names(choice)).model
+    def _mix(self, choice: Choice) -> Mix:
+        return self.whole if choice.all() else self._built(self._names(choice))
 
     def _fastest(
         self, good: list[Choice], latency: LatencyModel
@@ -266,7 +266,7 @@ class _Search:
         """Return the assignment that is fastest for real, its rounding learned anew where that judges no worse."""
         finals = []
         for choice in self._finalists(good, latency):
-            placed = self.whole if choice.all() else self._built(self._names(choice))
+            placed = self._mix(choice)
             score = self._score(choice, latency)
             if not choice.all() and self._left() > 0:
                 fitted = self.quantizer.fitted(self._names(choice))

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edgecnn.compress.quantize.simulate import Array, Feeds, output_error, outputs
+from edgecnn.compress.quantize.simulate import Array, Feeds, graph_inputs, output_error, outputs
 from edgecnn.core.errors import DataError
 from edgecnn.core.progress import bar
 from edgecnn.metrics.agreement import AgreementJudge
@@ -58,12 +58,7 @@ def _by_place(arrays: Sequence[Array]) -> dict[str, Array]:
 
 def picture_size(model: onnx.ModelProto) -> tuple[int, int] | None:
     """Return (height, width) of the model's one picture, None where it takes none or several."""
-    constants = {tensor.name for tensor in model.graph.initializer}
-    shapes = [
-        [dim.dim_value for dim in value.type.tensor_type.shape.dim]
-        for value in model.graph.input
-        if value.name not in constants
-    ]
+    shapes = [[dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in graph_inputs(model)]
     if len(shapes) != 1 or len(shapes[0]) != RANK:
         return None
     _, first, second, third = shapes[0]

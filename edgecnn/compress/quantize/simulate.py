@@ -98,6 +98,12 @@ def open_session(model: onnx.ModelProto, threads: int, *, optimize: bool = True)
         raise EngineError(f"ONNX Runtime refused the model: {_one_line(error)}") from error
 
 
+def graph_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
+    """Return what `model` has to be fed; constants may stand among its graph's inputs too."""
+    constants = {tensor.name for tensor in model.graph.initializer}
+    return [value for value in model.graph.input if value.name not in constants]
+
+
 def value_bytes(model: onnx.ModelProto) -> dict[str, int]:
     """Return the bytes of each value whose shape the model states, as float32; an unknown size counts as 1."""
     known = {}

@@ -75,5 +75,13 @@ def cost(integers: Array, weights: Array, scale: Array, moment: Array) -> float:
     return float(np.sum((off @ moment) * off))
 
 
+def is_2_4(weights: Array) -> bool:
+    """Return whether of every four neighbours along axis 1 of `weights` [K, C, ...] at least two are 0."""
+    if weights.ndim < 2 or weights.shape[1] % 4:
+        return False
+    fours = weights.reshape(weights.shape[0], weights.shape[1] // 4, 4, -1)
+    return bool(((fours != 0).sum(axis=2) <= 2).all())
+
+
 def _free(free: Array | None, like: Array) -> Array:
     return np.ones(like.shape, np.bool_) if free is None else free

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edgecnn.compress.quantize.correction.lattice import descend, round_by_columns
+from edgecnn.compress.quantize.correction.lattice import descend, is_2_4, round_by_columns
 from edgecnn.compress.quantize.correction.placed import Placed, PlacedLayer
 from edgecnn.compress.quantize.correction.unfold import Unfolded, unfold
 from edgecnn.compress.quantize.correction.walk import Walk, live_bytes
@@ -131,14 +131,6 @@ def _fit(
         return Fitted(name, before, before, "its bias would not fit int32")
     placed.set_integers(layer, form.back(integers.astype(np.int32)))
     return Fitted(name, before, min(errors))
-
-
-def is_2_4(weights: Array) -> bool:
-    """Return whether of every four neighbours along axis 1 of `weights` [K, C, ...] at least two are 0."""
-    if weights.ndim < 2 or weights.shape[1] % 4:
-        return False
-    fours = weights.reshape(weights.shape[0], weights.shape[1] // 4, 4, -1)
-    return bool(((fours != 0).sum(axis=2) <= 2).all())
 
 
 class _Rows:

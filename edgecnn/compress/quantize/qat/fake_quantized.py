@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from edgecnn.compress.quantize.correction.lattice import is_2_4
 from edgecnn.compress.quantize.correction.placed import BIAS_LIMIT
-from edgecnn.compress.quantize.correction.rounding import is_2_4
 from edgecnn.compress.quantize.qat.layer_ops import LAYERS, Inputs
 from edgecnn.compress.quantize.qat.node import Node, read_node
 from edgecnn.compress.quantize.qat.plain_ops import PLAIN
+from edgecnn.compress.quantize.simulate import graph_inputs
 from edgecnn.core.errors import InputError
 
 Array = NDArray[Any]
@@ -73,7 +74,7 @@ class FakeQuantized(nn.Module):
         self._constants = {one.name: np.asarray(numpy_helper.to_array(one)) for one in proto.graph.initializer}
         self._nodes = [read_node(node) for node in proto.graph.node]
         self._check()
-        self.input_names = tuple(v.name for v in proto.graph.input if v.name not in self._constants)
+        self.input_names = tuple(value.name for value in graph_inputs(proto))
         self.output_names = tuple(value.name for value in proto.graph.output)
         self._makers = {name: node for node in self._nodes for name in node.outputs}
         self._trained: dict[str, str] = {}

@@ -11,9 +11,9 @@ from onnx import numpy_helper
 
 from edgecnn.compress.quantize.correction import rounding
 from edgecnn.compress.quantize.correction.bias import better_of, correct_biases
-from edgecnn.compress.quantize.correction.lattice import cost, descend, round_by_columns
+from edgecnn.compress.quantize.correction.lattice import cost, descend, is_2_4, round_by_columns
 from edgecnn.compress.quantize.correction.placed import Placed
-from edgecnn.compress.quantize.correction.rounding import Budget, is_2_4, reconstruct
+from edgecnn.compress.quantize.correction.rounding import Budget, reconstruct
 from edgecnn.compress.quantize.quantize import Settings, quantize
 from edgecnn.compress.quantize.simulate import output_error, outputs
 from edgecnn.core.errors import DataError
