@@ -13,7 +13,7 @@ import onnxruntime
 from edgecnn.compile.compiled import CompiledFiles
 from edgecnn.core import atomic
 from edgecnn.core.bundle import Precision
-from edgecnn.core.errors import EngineError
+from edgecnn.core.errors import EngineError, line_of
 
 FILE = "model.onnx"
 
@@ -24,7 +24,7 @@ def compile_model(onnx: Path, out: Path, precision: Precision) -> CompiledFiles:
     try:
         onnx_package.checker.check_model(data, full_check=True)
     except Exception as error:  # a parser's and a checker's errors share no base with a name
-        raise EngineError(f"ONNX Runtime refused {onnx.name}: {' '.join(str(error).split())[:300]}") from error
+        raise EngineError(f"ONNX Runtime refused {onnx.name}: {line_of(error)}") from error
     # From opset 21 on its integer kernels refuse signed activations, which other engines' files have.
     if (reason := _refusal(data)) and _refusal(data, integer_kernels=False):
         raise EngineError(f"ONNX Runtime refused {onnx.name}: {reason}")
@@ -41,5 +41,5 @@ def _refusal(data: bytes, *, integer_kernels: bool = True) -> str:
     try:
         onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001 - onnxruntime's own classes share no base with a name
-        return " ".join(str(error).split())[:300]
+        return line_of(error)
     return ""

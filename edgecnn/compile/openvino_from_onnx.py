@@ -7,7 +7,7 @@ import openvino
 
 from edgecnn.compile.compiled import CompiledFiles
 from edgecnn.core.bundle import Precision
-from edgecnn.core.errors import EngineError
+from edgecnn.core.errors import EngineError, line_of
 
 FILE = "model.xml"
 
@@ -23,7 +23,7 @@ def compile_model(onnx: Path, out: Path, precision: Precision) -> CompiledFiles:
         openvino.save_model(model, out / FILE, compress_to_fp16=precision == "fp16")
         core.compile_model(core.read_model(out / FILE), "CPU")
     except RuntimeError as error:
-        raise EngineError(f"OpenVINO refused {onnx.name}: {' '.join(str(error).split())[:300]}") from error
+        raise EngineError(f"OpenVINO refused {onnx.name}: {line_of(error)}") from error
     files = (out / FILE, (out / FILE).with_suffix(".bin"))
     return CompiledFiles(files, {"openvino": openvino.__version__})
 

@@ -26,7 +26,7 @@ from edgecnn.compress.low_rank_split import (
 )
 from edgecnn.compress.prune.layer_shapes import layer_shapes
 from edgecnn.compress.response import Responses, Side, gather
-from edgecnn.core.errors import InputError
+from edgecnn.core.errors import InputError, line_of
 from edgecnn.core.layer_times import LayerTimes
 from edgecnn.core.layers import LayerShape
 from edgecnn.core.registry import nearest
@@ -325,7 +325,7 @@ def _replace(
             module(*example)
     except (AttributeError, TypeError, RuntimeError) as error:
         module.set_submodule(name, layer)
-        told = " ".join(str(error).split())[:160]
+        told = line_of(error, 160)
         return _kept(name, layer, f"the model does not run with two layers in its place: {told}", best.unit)
     return Factored(name, way.kind, way.rank, way.energy, _count(layer), _count(both), best.cost, unit=best.unit)
 

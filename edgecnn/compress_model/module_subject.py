@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from edgecnn.compress_model.judge import AgreementWithOriginal
 from edgecnn.compress_model.recipe_subject import PACKAGES
 from edgecnn.compress_model.subject import Subject
-from edgecnn.core.errors import DataError, InputError
+from edgecnn.core.errors import DataError, InputError, line_of
 from edgecnn.core.recipe import TrainSection
 from edgecnn.core.tensor import TensorSpec
 from edgecnn.data.calibration import is_arrays, parted, spool_arrays, spool_frames
@@ -114,7 +114,7 @@ def fed_by(module: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> Fed:
             answer = module(*example)
     except Exception as error:
         told = ", ".join(f"{spec.name} {list(spec.shape)}" for spec in specs)
-        raise InputError(f"the module does not run on {told}: {' '.join(str(error).split())[:200]}") from error
+        raise InputError(f"the module does not run on {told}: {line_of(error, 200)}") from error
     count = len(tensors(answer))
     if not count:
         raise InputError(f"the module answers with {type(answer).__name__} and not with tensors")

@@ -43,3 +43,8 @@ class GateError(EdgecnnError):
     """The work ran and a gate failed: an artefact missed its accuracy or its parity."""
 
     exit_code = 1
+
+
+def line_of(error: BaseException, most: int = 300) -> str:
+    """Return an error's message as one line of at most `most` characters; its kind where it has none."""
+    return " ".join(str(error).split())[:most] or type(error).__name__

@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from edgecnn.core.errors import InputError, StageError
+from edgecnn.core.errors import InputError, StageError, line_of
 from edgecnn.export.passes.base import Pass, run_all
 from edgecnn.export.passes.editing import add_constant, attribute, fixed_shape, only_reader, opened
 from edgecnn.export.passes.fold_affine_before import FoldAffineBefore
@@ -74,7 +74,7 @@ def bake_frames(
     try:
         onnx.checker.check_model(result, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise StageError(f"baking the frames gave an invalid model: {' '.join(str(error).split())[:300]}") from error
+        raise StageError(f"baking the frames gave an invalid model: {line_of(error)}") from error
     return result
 
 

@@ -9,7 +9,7 @@ import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from edgecnn.core.errors import InputError
+from edgecnn.core.errors import InputError, line_of
 
 Feeds = dict[str, NDArray[Any]]
 Outputs = list[NDArray[Any]]
@@ -109,7 +109,7 @@ def answers(
         session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         return [session.run(None, one) for one in feeds]
     except Exception as error:
-        raise InputError(f"ONNX Runtime can't run the model: {' '.join(str(error).split())[:300]}") from error
+        raise InputError(f"ONNX Runtime can't run the model: {line_of(error)}") from error
 
 
 def difference(one: Sequence[Outputs], other: Sequence[Outputs]) -> float:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from edgecnn import __version__
-from edgecnn.core.errors import StageError
+from edgecnn.core.errors import StageError, line_of
 from edgecnn.core.tensor import FrameSpec
 from edgecnn.export.passes.base import Pass, run_all
 from edgecnn.export.passes.fold_batchnorm import FoldBatchNorm
@@ -108,7 +108,7 @@ def _exported(
                 verbose=False,
             )
         except torch.onnx.errors.OnnxExporterError as error:
-            raise StageError(f"torch could not export the module: {' '.join(str(error).split())[:300]}") from error
+            raise StageError(f"torch could not export the module: {line_of(error)}") from error
     if program is None:
         raise StageError("torch gave no ONNX program; export needs torch.onnx.export with dynamo=True")
     return _finish(program.model, opset)

@@ -9,7 +9,7 @@ import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass, RemoveInitializersFromInputsPass
 
-from edgecnn.core.errors import InputError, StageError
+from edgecnn.core.errors import InputError, StageError, line_of
 from edgecnn.export.equivalence import Agreement, Reference
 from edgecnn.export.float32 import to_float32
 from edgecnn.export.passes.base import Pass, run
@@ -206,7 +206,7 @@ def _finished(work: ir.Model, ranks: Sequence[int]) -> onnx.ModelProto:
     try:
         onnx.checker.check_model(result, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise StageError(f"the prepared model is not valid ONNX: {' '.join(str(error).split())[:300]}") from error
+        raise StageError(f"the prepared model is not valid ONNX: {line_of(error)}") from error
     return result
 
 

@@ -10,7 +10,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from edgecnn.core import atomic
-from edgecnn.core.errors import DataError
+from edgecnn.core.errors import DataError, line_of
 
 
 def save_weights(path: Path, module: nn.Module) -> None:
@@ -28,7 +28,7 @@ def load_weights(path: Path, module: nn.Module) -> None:
     try:
         module.load_state_dict(tensors)
     except RuntimeError as error:
-        raise DataError(f"{path}: these weights are another network's: {' '.join(str(error).split())[:300]}") from error
+        raise DataError(f"{path}: these weights are another network's: {line_of(error)}") from error
 
 
 def save_state(

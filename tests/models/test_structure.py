@@ -9,9 +9,9 @@ from torch import nn
 
 from edgecnn.compress.prune.cut import cut
 from edgecnn.compress.prune.groups import find_groups
-from edgecnn.compress.prune.nest import tensors_of
 from edgecnn.core.errors import InputError
 from edgecnn.core.structure import PlainLayer, Structure, Widths
+from edgecnn.models.answers import tensors
 from edgecnn.models.structure import rebuild, structure_of
 
 
@@ -42,7 +42,7 @@ def test_a_pruned_network_comes_back_from_code_structure_and_weights(name):
     back = rebuild(NETWORKS[name]().eval(), structure)
     back.load_state_dict(weights)
     inputs = torch.randn(2, 3, 16, 16)
-    for one, other in zip(tensors_of(back(inputs)), tensors_of(small(inputs)), strict=True):
+    for one, other in zip(tensors(back(inputs)), tensors(small(inputs)), strict=True):
         assert torch.equal(one, other)
     assert structure_of(back, network) == structure
 

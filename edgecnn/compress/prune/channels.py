@@ -16,8 +16,7 @@ from torch_pruning._helpers import _HybridIndex
 
 from edgecnn.compress.prune.dependency_graph import OUTPUT, chunk, graph_of, opaque
 from edgecnn.compress.prune.group import Group, Member
-from edgecnn.compress.prune.nest import line_of
-from edgecnn.core.errors import InputError
+from edgecnn.core.errors import InputError, line_of
 from edgecnn.models.layer_channels import IN, OUT, layer_of
 
 Place = tuple[int, str]  # a node of the graph and a side of it
@@ -35,12 +34,12 @@ def trace(module: nn.Module, example: tuple[Tensor, ...]) -> tuple[tuple[Group, 
     try:
         traced = copy.deepcopy(module).eval().requires_grad_(requires_grad=True)
     except (RuntimeError, TypeError) as error:
-        raise InputError(f"the network can't be copied: {line_of(error)}") from error
+        raise InputError(f"the network can't be copied: {line_of(error, 200)}") from error
     with torch.enable_grad():
         try:
             traced(*example)
         except Exception as error:
-            raise InputError(f"the network does not run on the example: {line_of(error)}") from error
+            raise InputError(f"the network does not run on the example: {line_of(error, 200)}") from error
         return _Walk(graph_of(traced, example), traced).groups()
 
 

@@ -10,8 +10,7 @@ from edgecnn.compress.prune.apply import apply_cut
 from edgecnn.compress.prune.channels import trace
 from edgecnn.compress.prune.group import Group
 from edgecnn.compress.prune.modes import in_eval
-from edgecnn.compress.prune.nest import line_of
-from edgecnn.core.errors import InputError
+from edgecnn.core.errors import InputError, line_of
 from edgecnn.core.registry import choose
 
 
@@ -33,7 +32,7 @@ def cut(module: nn.Module, example: tuple[Tensor, ...], keep: Mapping[str, Tenso
         try:
             smaller(*example)
         except Exception as error:
-            raise InputError(f"the network does not run without these channels: {line_of(error)}") from error
+            raise InputError(f"the network does not run without these channels: {line_of(error, 200)}") from error
     return smaller
 
 

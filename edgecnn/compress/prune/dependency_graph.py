@@ -9,8 +9,8 @@ from torch.nn.modules.conv import _ConvNd
 from torch_pruning import DependencyGraph, ops
 from torch_pruning.dependency import index_mapping
 
-from edgecnn.compress.prune.nest import line_of, tensors_of
-from edgecnn.core.errors import InputError
+from edgecnn.core.errors import InputError, line_of
+from edgecnn.models.answers import tensors
 from edgecnn.models.layer_channels import layer_of
 
 OUTPUT = "its channels are an output of the network"
@@ -36,7 +36,7 @@ def graph_of(traced: nn.Module, example: tuple[Tensor, ...]) -> DependencyGraph:
         try:
             graph = _Graph().build_dependency(traced, example, output_transform=_traced, verbose=False)
         except Exception as error:
-            raise InputError(f"the network's channels can't be followed: {line_of(error)}") from error
+            raise InputError(f"the network's channels can't be followed: {line_of(error, 200)}") from error
     _follow_all(graph)
     return graph
 
@@ -95,4 +95,4 @@ def _free_tables(module: nn.Module) -> None:
 
 
 def _traced(answer: Any) -> list[Tensor]:
-    return [tensor for tensor in tensors_of(answer) if tensor.grad_fn is not None]
+    return [tensor for tensor in tensors(answer) if tensor.grad_fn is not None]

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from edgecnn.compress.prune.apply import apply_cut, removed
 from edgecnn.compress.prune.dependency_graph import OUTPUT
 from edgecnn.compress.prune.group import Group
-from edgecnn.compress.prune.nest import line_of, tensors_of
 from edgecnn.compress.prune.proof_bench import Bench, make_bench, silence
+from edgecnn.core.errors import line_of
+from edgecnn.models.answers import tensors
 
 ATTEMPTS = 3  # sets of weights tried before a group is said to have no effect
 RUNS = 2  # cuts tried on each bench
@@ -87,10 +88,10 @@ def _differs(bench: Bench, groups: tuple[Group, ...], keep: dict[str, Tensor]) -
         silence(silent, group, removed(group, keep[group.name]))
     try:
         apply_cut(cut, groups, keep)
-        found = tensors_of(bench.run(cut))
+        found = tensors(bench.run(cut))
     except Exception as error:  # noqa: BLE001 - whatever a stranger's forward raises is the answer
-        return f"the network's code counts on its number of channels ({line_of(error)})"
-    wanted = tensors_of(bench.run(silent))
+        return f"the network's code counts on its number of channels ({line_of(error, 200)})"
+    wanted = tensors(bench.run(silent))
     if [one.shape for one in found] != [one.shape for one in wanted]:
         return OUTPUT
     return "" if all(bench.near(one, other) for one, other in zip(found, wanted, strict=True)) else MIXED

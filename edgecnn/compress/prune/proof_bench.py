@@ -11,8 +11,8 @@ from torch.nn.modules.conv import _ConvNd
 
 from edgecnn.compress.prune.apply import bare_axis
 from edgecnn.compress.prune.group import Group
-from edgecnn.compress.prune.nest import line_of, tensors_of
-from edgecnn.core.errors import InputError
+from edgecnn.core.errors import InputError, line_of
+from edgecnn.models.answers import tensors
 from edgecnn.models.layer_channels import IN, channel_axis
 
 SLACK = {torch.float64: 1e-9, torch.float32: 1e-4}  # what rounding may do, of an output's largest magnitude
@@ -55,11 +55,11 @@ def make_bench(module: nn.Module, example: tuple[Tensor, ...], groups: Sequence[
                 weights(bench, generator)
             _calm_norms(bench)
             try:
-                answer = [tensor for tensor in tensors_of(_run(bench, inputs)) if tensor.is_floating_point()]
+                answer = [tensor for tensor in tensors(_run(bench, inputs)) if tensor.is_floating_point()]
             except Exception as error:
                 if dtype == torch.float32:
                     raise InputError(
-                        f"the network does not run on noise of the example's shape: {line_of(error)}"
+                        f"the network does not run on noise of the example's shape: {line_of(error, 200)}"
                     ) from error
                 break
             if all(bool(tensor.isfinite().all()) for tensor in answer):
@@ -162,7 +162,7 @@ def _felt(
 ) -> frozenset[str]:
     """Return the groups whose channels move the output by far more than rounding, to first order."""
     with torch.enable_grad():
-        outputs = [tensor for tensor in tensors_of(_run(module, example)) if tensor.grad_fn is not None]
+        outputs = [tensor for tensor in tensors(_run(module, example)) if tensor.grad_fn is not None]
         pull = [torch.randn(o.shape, generator=generator, dtype=o.dtype).to(o.device) for o in outputs]
         torch.autograd.backward(outputs, pull)
     scale = max((float(tensor.detach().abs().max()) for tensor in outputs if tensor.numel()), default=0.0)

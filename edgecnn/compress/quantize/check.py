@@ -8,6 +8,7 @@ from onnx_ir.passes.common import LiftConstantsToInitializersPass
 
 from edgecnn.compress.quantize.rules import activations, hints, neighbours, parameters, weights, whole
 from edgecnn.compress.quantize.scheme import Scheme
+from edgecnn.core.errors import line_of
 
 Rule = Callable[[ir.Model, Scheme], Iterator[str]]
 RULES: tuple[Rule, ...] = (
@@ -50,25 +51,21 @@ def _invalid(model: onnx.ModelProto) -> Iterator[str]:
     try:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError) as error:
-        yield f"the model is no valid ONNX, mend this first: {_line(error)}"
+        yield f"the model is no valid ONNX, mend this first: {line_of(error)}"
 
 
 def _ask(model: onnx.ModelProto, scheme: Scheme, rules: tuple[Rule, ...]) -> list[str]:
     try:
         read = _read(model)
     except Exception as error:  # noqa: BLE001 - whatever a strange file breaks in a reader, the file is what is wrong
-        return [f"the model can't be read as a graph: {_line(error)}"]
+        return [f"the model can't be read as a graph: {line_of(error)}"]
     found: dict[str, None] = {}
     for rule in rules:
         try:
             found.update(dict.fromkeys(rule(read, scheme)))
         except Exception as error:  # noqa: BLE001 - a damaged graph must not hide what else is wrong with it
-            found[f"the graph is damaged, and rule '{rule.__name__}' can't be judged: {_line(error)}"] = None
+            found[f"the graph is damaged, and rule '{rule.__name__}' can't be judged: {line_of(error)}"] = None
     return list(found)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
 
 
 def _read(model: onnx.ModelProto) -> ir.Model:

@@ -5,7 +5,7 @@ from pathlib import Path
 import onnx
 
 from edgecnn.compress.quantize.check import violations
-from edgecnn.core.errors import InputError
+from edgecnn.core.errors import InputError, line_of
 from edgecnn.core.registry import resolve
 
 
@@ -20,5 +20,5 @@ def check_file(path: Path, scheme: str) -> list[str]:
         model = onnx.load(path)
         onnx.checker.check_model(model)
     except Exception as error:  # protobuf and the checker raise what they like on bytes that are no model
-        raise InputError(f"{path}: not a valid ONNX model ({' '.join(str(error).split())[:200]})") from error
+        raise InputError(f"{path}: not a valid ONNX model ({line_of(error, 200)})") from error
     return violations(model, rules)

@@ -9,7 +9,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from edgecnn.compress.quantize.error import ErrorSum
-from edgecnn.core.errors import EngineError
+from edgecnn.core.errors import EngineError, line_of
 
 Array: TypeAlias = NDArray[Any]
 Feeds: TypeAlias = Mapping[str, Array]
@@ -172,4 +172,4 @@ def output_error(reference: Sequence[Sequence[Array]], got: Sequence[Sequence[Ar
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    return line_of(error)

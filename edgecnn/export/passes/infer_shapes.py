@@ -3,7 +3,7 @@
 import onnx
 import onnx_ir as ir
 
-from edgecnn.core.errors import InputError
+from edgecnn.core.errors import InputError, line_of
 from edgecnn.export.passes.editing import nodes
 
 KEEPS_SHAPE = frozenset(
@@ -51,7 +51,7 @@ def _infer(model: ir.Model) -> None:
     try:
         inferred = onnx.shape_inference.infer_shapes(proto, data_prop=True)
     except (onnx.shape_inference.InferenceError, ValueError) as error:
-        raise InputError(f"the model's shapes do not fit: {' '.join(str(error).split())[:300]}") from error
+        raise InputError(f"the model's shapes do not fit: {line_of(error)}") from error
     found = {entry.name: entry.type for entry in (*inferred.graph.value_info, *inferred.graph.output)}
     for value in (output for node in model.graph for output in node.outputs):
         entry = found.get(str(value.name))

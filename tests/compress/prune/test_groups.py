@@ -10,11 +10,11 @@ from edgecnn.compress.prune.apply import removed
 from edgecnn.compress.prune.channels import trace
 from edgecnn.compress.prune.cut import cut
 from edgecnn.compress.prune.groups import find_groups
-from edgecnn.compress.prune.nest import tensors_of
 from edgecnn.compress.prune.proof import prove
 from edgecnn.compress.prune.proof_bench import silence
 from edgecnn.core.errors import InputError
 from edgecnn.core.tensor import FrameSpec
+from edgecnn.models.answers import tensors
 from edgecnn.models.lane_rows import build
 from edgecnn.models.layer_channels import IN
 from edgecnn.runtime.codecs.lane_rows import LaneRowsCodec
@@ -102,7 +102,7 @@ def test_a_cut_network_answers_as_the_whole_one_with_its_channels_silent(name):
     if "norm" in name or name == "layer_scale":
         return  # their statistics are over the channels that are left
     small = cut(network, EXAMPLE, keep)
-    for one, other in zip(tensors_of(small(inputs)), tensors_of(silent(inputs)), strict=True):
+    for one, other in zip(tensors(small(inputs)), tensors(silent(inputs)), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
