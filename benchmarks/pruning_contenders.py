@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+from msgspec.structs import replace
 from peers import torch_pruning_peer
 from pruning_subjects import Trained
 from torch import nn
@@ -25,6 +27,7 @@ from edgecnn.core.registry import TARGETS
 ORIGINAL, LONGER, OURS, PEER = "original", "original, trained on", "edgecnn", "torch-pruning, uniform"
 TARGET = "openvino"
 RACE_S = 2.0
+RECORD = "record.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,43 +53,52 @@ class Contest:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A contender's network, what is noteworthy of it, and the seconds it took (0 where it was made before)."""
+    """A contender's network, what is noteworthy of it, and the relative errors of latencies predicted on the way."""
 
     module: nn.Module
     notes: tuple[str, ...] = ()
-    seconds: float = 0.0
+    errors: tuple[float, ...] = ()
 
 
-def contend(contest: Contest) -> dict[str, Made]:
+class _Record(msgspec.Struct, frozen=True):
+    """What is kept of a contender beside its network."""
+
+    notes: tuple[str, ...]
+    errors: tuple[float, ...]
+
+
+def contend(contest: Contest, *, longer: bool) -> dict[str, Made]:
     """Return every contender's network by name; the peer is brought to the latency that edgecnn reached."""
     made = {ORIGINAL: Made(contest.trained.subject.original)}
-    made[LONGER] = _kept(contest, LONGER, lambda: _longer(contest))
+    if longer:
+        made[LONGER] = _kept(contest, LONGER, lambda: _longer(contest))
     made[OURS] = _kept(contest, OURS, lambda: _edgecnn(contest))
     made[PEER] = _kept(contest, PEER, lambda: _peer(contest, made[OURS].module))
     return made
 
 
-def _kept(contest: Contest, name: str, make: Callable[[], tuple[nn.Module, tuple[str, ...]]]) -> Made:
+def _kept(contest: Contest, name: str, make: Callable[[], Made]) -> Made:
     """Make a contender's network, or take it from the folder."""
     original, place = contest.trained.subject.original, contest.folder / name.replace(" ", "-").replace(",", "")
-    if (place / "notes.txt").is_file():
-        return Made(load_module(place, original), tuple((place / "notes.txt").read_text().splitlines()))
-    print(f"{contest.trained.name}: {name} ...", file=sys.stderr, flush=True)
-    begun = time.perf_counter()
-    module, notes = make()
-    seconds = time.perf_counter() - begun
-    with atomic.new_folder(place) as folder:
-        save_module(folder, module, original)
-        (folder / "notes.txt").write_text("\n".join((*notes, f"{seconds:.0f} s")))
-    return Made(module, (*notes, f"{seconds:.0f} s"), seconds)
+    if not (place / RECORD).is_file():
+        print(f"{contest.trained.name}: {name} ...", file=sys.stderr, flush=True)
+        begun = time.perf_counter()
+        made = make()
+        record = _Record((*made.notes, f"{time.perf_counter() - begun:.0f} s"), made.errors)
+        with atomic.new_folder(place) as folder:
+            save_module(folder, made.module, original)
+            (folder / RECORD).write_bytes(msgspec.json.encode(record))
+    record = msgspec.json.decode((place / RECORD).read_bytes(), type=_Record)
+    return Made(load_module(place, original), record.notes, record.errors)
 
 
-def _longer(contest: Contest) -> tuple[nn.Module, tuple[str, ...]]:
+def _longer(contest: Contest) -> Made:
     """The original with the recovery that all others get, so that what training alone brings is seen."""
-    return _recovered(contest, contest.trained.subject.original, contest.rounds + contest.epochs, "longer"), ()
+    settings = replace(_last(contest), epochs=contest.rounds + contest.epochs)
+    return Made(_recovered(contest, contest.trained.subject.original, settings, "longer"))
 
 
-def _edgecnn(contest: Contest) -> tuple[nn.Module, tuple[str, ...]]:
+def _edgecnn(contest: Contest) -> Made:
     trained = contest.trained
     module, result = compress(
         trained.subject,
@@ -97,14 +109,12 @@ def _edgecnn(contest: Contest) -> tuple[nn.Module, tuple[str, ...]]:
         seconds=contest.seconds,
     )
     notes = [note for step in result.steps for note in (step.verdict, *step.notes) if note]
-    for step in result.steps:
-        for cut in step.rounds:
-            error = 100 * (cut.predicted.value / cut.speedup.value - 1)
-            notes.append(f"predicted {cut.predicted.value:.2f}x, measured {cut.speedup.value:.2f}x ({error:+.1f} %)")
-    return module, tuple(notes)
+    cuts = [cut for step in result.steps for cut in step.rounds]
+    notes += [f"predicted {cut.predicted.value:.2f}x, measured {cut.speedup.value:.2f}x" for cut in cuts]
+    return Made(module, tuple(notes), tuple(cut.predicted.value / cut.speedup.value - 1 for cut in cuts))
 
 
-def _peer(contest: Contest, ours: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
+def _peer(contest: Contest, ours: nn.Module) -> Made:
     subject, outputs = contest.trained.subject, contest.trained.plan.outputs
     opset = TARGETS[TARGET].opset
     wanted, stopwatch = subject.to_onnx(ours, opset), Stopwatch(TARGET, contest.threads)
@@ -118,18 +128,22 @@ def _peer(contest: Contest, ours: nn.Module) -> tuple[nn.Module, tuple[str, ...]
     rounds = iter(range(contest.rounds))
 
     def recover(module: nn.Module) -> nn.Module:
-        return _recovered(contest, module, 1, f"peer-{next(rounds)}")
+        return _recovered(contest, module, FinetuneStep(epochs=1), f"peer-{next(rounds)}")
 
     pruned = torch_pruning_peer.prune(subject.original, example, outputs, share, contest.rounds, recover)
-    module = _recovered(contest, pruned, contest.epochs, "peer-end")
+    module = _recovered(contest, pruned, _last(contest), "peer-end")
     rounding = "any width" if share.round_to is None else f"widths in multiples of {share.round_to}"
-    return module, (f"{100 * share.ratio:.1f} % of every layer, {rounding}",)
+    return Made(module, (f"{100 * share.ratio:.1f} % of every layer, {rounding}",))
 
 
-def _recovered(contest: Contest, module: nn.Module, epochs: int, part: str) -> nn.Module:
-    subject = contest.trained.subject
-    settings, folder = FinetuneStep(epochs=epochs), contest.folder / "recovery" / part
+def _recovered(contest: Contest, module: nn.Module, settings: FinetuneStep, part: str) -> nn.Module:
+    subject, folder = contest.trained.subject, contest.folder / "recovery" / part
     found = subject.recovery.finetune(module, subject.original, settings, folder)
     # The networks of a contest made again are cut elsewhere, as times decide: no checkpoint would fit them.
     shutil.rmtree(folder, ignore_errors=True)
     return found.module
+
+
+def _last(contest: Contest) -> FinetuneStep:
+    """Return the recovery at the end, as edgecnn's steps have it."""
+    return next(step.settings for step in contest.trained.recipe.compress if isinstance(step.settings, FinetuneStep))

@@ -29,20 +29,27 @@ class Plan:
         compress: the steps of edgecnn, as a recipe's `compress`; `{rounds}` and `{epochs}` are filled in.
         outputs: layers whose channels are the network's outputs, which the peer must be told.
         goal: what is asked of it: least speedup and parameters gone in percent, most points lost.
+        rounds: cuts on the way, an epoch of recovery after each.
+        epochs: of recovery at the end.
     """
 
     recipe: Path
     compress: str
     outputs: tuple[str, ...]
     goal: tuple[float, float, float]
+    rounds: int
+    epochs: int
 
 
 PLANS = {
     "quickstart lanes": Plan(
         HERE.parent / "recipes" / "lane-quickstart.yaml",
-        "[{{prune: {{speedup: 2.0, steps: {rounds}, unhelpful: try}}}}, {{finetune: {{epochs: {epochs}}}}}]",
+        "[{{prune: {{speedup: 1.85, steps: {rounds}, unhelpful: try}}}}, "
+        "{{finetune: {{epochs: {epochs}, learning_rate: 2.0e-3}}}}]",
         ("loc", "exist", *_LOCAL),
         (1.8, 0.0, 0.7),
+        rounds=3,
+        epochs=16,
     ),
     "UFLD, ResNet-18": Plan(
         HERE / "pruning_recipes" / "ufld.yaml",
@@ -50,12 +57,16 @@ PLANS = {
         "{{finetune: {{epochs: {epochs}}}}}]",
         ("loc", "exist"),
         (2.0, 70.0, 0.5),
+        rounds=2,
+        epochs=4,
     ),
     "mobile lanes": Plan(
         HERE / "pruning_recipes" / "mobile.yaml",
         "[{{prune: {{speedup: 1.5, steps: {rounds}, unhelpful: try}}}}, {{finetune: {{epochs: {epochs}}}}}]",
         ("loc", "exist", *_LOCAL),
         (1.4, 0.0, 0.7),
+        rounds=2,
+        epochs=6,
     ),
 }
 
@@ -68,6 +79,7 @@ class Trained:
         name: in the tables.
         plan: what is done with it.
         recipe: with the compression's steps.
+        job: of the recipe, with its data.
         subject: the network, its training data and its recovery.
         frames: held-out frames, uint8 [N, 1, H, W, 3], that no contender sees.
         truths: what is on them.
@@ -77,6 +89,7 @@ class Trained:
     name: str
     plan: Plan
     recipe: Recipe
+    job: Job
     subject: Subject
     frames: NDArray[np.uint8]
     truths: list[Lanes]
@@ -101,6 +114,7 @@ def trained(
         name,
         plan,
         recipe,
+        job,
         subject,
         _pictures(held, recipe),
         [sample.truth for sample in held],

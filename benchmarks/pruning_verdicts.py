@@ -15,6 +15,8 @@ from edgecnn.verify.accuracy import drop, figures
 
 INT8_GOALS = (5.0, 8.0, 1.0)
 """Speedup of pruning and INT8 over FP32 in OpenVINO, over FP32 in ONNX Runtime, and the most points lost."""
+PREDICTION = 0.10
+"""Most mean relative error of predicted latencies."""
 INT8_ASKED = ("quickstart lanes",)
 
 
@@ -33,6 +35,7 @@ class Figures:
         median_ms: of one inference.
         parameters: share of the original's that is left.
         notes: what the contender has to say.
+        errors: relative errors of the latencies that it predicted on its way.
     """
 
     network: str
@@ -48,6 +51,7 @@ class Figures:
     median_ms: float
     parameters: float
     notes: tuple[str, ...]
+    errors: tuple[float, ...]
 
 
 def judged(
@@ -77,6 +81,7 @@ def judged(
                 median_ms=float(np.median(list(taken[key].values()))) / 1e6,
                 parameters=parameters(made[name].module) / whole,
                 notes=made[name].notes,
+                errors=made[name].errors,
             )
         )
     return found
@@ -126,7 +131,16 @@ def verdicts(found: Sequence[Figures], goals: dict[str, tuple[float, float, floa
         lines.append(f"{network}, {TARGET} FP32: {'; '.join(asked)}")
         lines += _against_peer(network, ours, rows)
         lines += _int8(network, rows)
-    return lines
+    return [*lines, *_prediction([f for f in found if (f.contender, f.engine, f.precision) == (OURS, TARGET, FP32)])]
+
+
+def _prediction(found: Sequence[Figures]) -> list[str]:
+    errors = [abs(error) for f in found for error in f.errors]
+    if not errors:
+        return []
+    mean = float(np.mean(errors))
+    text = f"predicted against measured latency of {len(errors)} cut networks: mean relative error {mean:.1%}"
+    return [f"{text}, greatest {max(errors):.1%}; at most {PREDICTION:.0%} on average: {_yes(mean <= PREDICTION)}"]
 
 
 def _against_peer(network: str, ours: Figures, rows: dict[tuple[str, str, str, str], Figures]) -> list[str]:

@@ -18,6 +18,8 @@ def show_way(result: "CompressResult") -> None:
         click.echo(_line(step.name, result.figure, step.result))
         for text in _told(step):
             click.echo(f"  {text}")
+    for note in result.notes:
+        click.echo(f"note: {note}")
 
 
 def _line(name: str, figure: str, found: "NetworkFigures") -> str:

@@ -57,11 +57,11 @@ class Clock:
         """`time` for a module that is ONNX already."""
         stopwatch = self.stopwatch(target)
         with stopwatch.opened([self._original(target), model]) as engines:
-            taken = times(engines, self.seconds)
+            taken = times(engines, self.seconds, alone=True)
             for _ in range(MOST_REPEATS):
                 if len(taken) >= ENOUGH_ROUNDS:
                     break
-                taken = np.concatenate([taken, times(engines, self.seconds)])
+                taken = np.concatenate([taken, times(engines, self.seconds, alone=True)])
         on = stopwatch.place.text()
         original, latency = quiet_ms(taken, on)
         return Timed(latency, speedups(taken, on=on)[1], original)

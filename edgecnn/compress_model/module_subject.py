@@ -73,7 +73,7 @@ def module_subject(
     spool = _spool(calib, fed, normalisation, frames, work)
     if len(spool) < FEWEST:
         raise DataError(f"{calib}: {len(spool)} frames are too few to learn from; give {FEWEST}, better 200 or more")
-    fit, held, _ = parted(spool)
+    fit, held, apart = parted(spool)
     names = tuple(spec.name for spec in fed.inputs)
     data, judged = UnlabelledFrames(fit, names, EPOCH), UnlabelledFrames(held, names)
     size = fed.inputs[0].shape[-2:] if len(fed.inputs[0].shape) == 4 else None
@@ -89,7 +89,8 @@ def module_subject(
         return export_plain(changed, fed.example, names, fed.outputs, opset)
 
     versions = {name: version(name) for name in PACKAGES}
-    return Subject(module, fed.example, recovery, judge, to_onnx, versions), fed
+    learnt = f"{len(spool)} frames are too few to keep some for judging: recovery learns from those it is judged on"
+    return Subject(module, fed.example, recovery, judge, to_onnx, versions, () if apart else (learnt,)), fed
 
 
 def fed_by(module: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> Fed:

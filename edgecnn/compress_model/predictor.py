@@ -17,11 +17,13 @@ from edgecnn.compress_model.layer_source import elsewhere
 from edgecnn.compress_model.layer_table import LayerTable
 from edgecnn.core import evidence
 from edgecnn.core.measure import Measurement
+from edgecnn.core.registry import TARGETS
+from edgecnn.export.layer_probe import null_probe
 from edgecnn.runtime.race import times
 
 FIT = "prediction.json"
 TRIALS = 6
-TRIAL_SECONDS = 0.5
+TRIAL_SECONDS = 0.6
 GOOD_ERROR = 0.08
 """Mean relative error of a prediction that is good enough."""
 
@@ -57,17 +59,21 @@ def predictor(
     stopwatch = clock.stopwatch(target)
     table = LayerTable(stopwatch)
 
-    def bare_at(whole: Measurement, call_ms: float, align: int | None) -> LatencyPrediction:
+    def bare_at(align: int | None, timed: tuple[Measurement, float] | None = None) -> LatencyPrediction:
+        whole, call_ms = (None, 0.0) if timed is None else timed
         return prediction(shapes, groups.groups, table, whole, call_ms=call_ms, floor=floor, align=align)
 
     if file.is_file():
         fit = evidence.read(file, _Fit)
         told = {name: getattr(fit, name) for name in _Fit.__struct_fields__}
-        return replace(bare_at(fit.whole, fit.call_ms, fit.align), **told)
-    whole, call_ms = clock.time(module, target).latency, stopwatch.call_ms()
+        return replace(bare_at(fit.align), **told)
+    probes = [*clock.models([module], target), null_probe(TARGETS[target].opset)]
     found: list[LatencyPrediction] = []
     for align in (None, BLOCK):
-        bare = bare_at(whole, call_ms, align)
+        # All layers are timed first: from then on the table's pace stays, at which the whole network is timed.
+        bare_at(align)
+        whole, call = table.networks(probes, clock.seconds)
+        bare = bare_at(align, (whole, call.value))
         trials = _trials(module, context, target, bare, floor, np.random.default_rng(seed))
         found.append(bare.fitted(trials))
         if (found[-1].error or 0.0) <= GOOD_ERROR:
@@ -110,7 +116,7 @@ def _trials(
     ]
     models = context.clock.models([module, *cuts], target)
     with context.clock.stopwatch(target).opened(models) as engines:
-        taken = times(engines, TRIAL_SECONDS * len(models))
+        taken = times(engines, TRIAL_SECONDS * len(models), alone=True)
     shares = np.median(taken[:, 1:] / taken[:, :1], axis=0)
     return [Trial(widths, bare.whole.value * float(share)) for widths, share in zip(chosen, shares, strict=True)]
 

@@ -1,6 +1,7 @@
 """One network being pruned: what is left of its groups, what a channel is worth, cuts that reach a measured speed."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -20,10 +21,12 @@ from edgecnn.core.measure import Measurement
 
 CLOSE_ENOUGH = 0.02
 """How far below the speed asked for a network may be measured that can't be cut any further."""
-AIM_ABOVE = 1.01
-"""How much more than what is missing is asked for when a cut network turned out too slow: widths come in steps."""
+TOO_MUCH = 1.06
+"""How many times the speed asked for a cut network may be measured to have before a wider one is tried."""
 ON_THE_WAY = 0.1
 """How far below its goal a round may be measured that is not the last: the rounds after it make up for that."""
+DOUBTFUL = 0.1
+"""How far a measured speedup may lie from the predicted one before it is measured again."""
 MOST_TRIES = 4
 
 
@@ -79,7 +82,8 @@ class Pruning:
     ) -> tuple[nn.Module, Cut]:
         """Cut `module`, which has the channels `kept`, until it is measured to be `goal` times as fast as the original.
 
-        Where it turns out slower than predicted, more is asked of the prediction. Where no widths are predicted to be
+        Where it turns out slower or faster than predicted, the prediction is corrected by what was measured so far and
+        asked again; of several networks that are fast enough the slowest is taken. Where no widths are predicted to be
         fast enough, but the fastest as nearly as the verdict asks for, those are taken. `last` says whether it is the
         last round, which alone has to reach its goal.
 
@@ -88,24 +92,28 @@ class Pruning:
         """
         worth = self._worth(module, kept)
         enough = goal if last else goal * (1 - ON_THE_WAY)
-        ask, best = goal, None
+        tries: list[tuple[nn.Module, Cut]] = []
+        tried: list[dict[str, int]] = []
         for _ in range(MOST_TRIES):
             try:
-                widths = self._widths(worth, kept, ask)
+                widths = self._widths(worth, kept, goal / _off(tries))
             except InputError as error:
-                if best is not None:
-                    return best
+                if tries:
+                    break
                 verdict = self.verdict(goal)
                 if verdict.helps:
                     return self._cut(module, kept, worth, verdict.best)
                 raise OutOfReachError(f"prune: {goal:.2f}x is out of reach: {error}") from error
-            best = self._cut(module, kept, worth, widths)
-            measured = best[1].speedup.value
-            if measured >= enough:
+            if widths in tried:
                 break
-            ask *= AIM_ABOVE * goal / measured
-        assert best is not None  # noqa: S101 - set in the first turn
-        return best
+            tried.append(widths)
+            tries.append(self._cut(module, kept, worth, widths))
+            if enough <= tries[-1][1].speedup.value <= goal * TOO_MUCH:
+                return tries[-1]
+        reached = [one for one in tries if one[1].speedup.value >= enough]
+        if reached:
+            return min(reached, key=lambda one: one[1].speedup.value)
+        return max(tries, key=lambda one: one[1].speedup.value)
 
     def cut_to_the_fastest(self, module: nn.Module, kept: Mapping[str, list[int]]) -> tuple[nn.Module, Cut]:
         """Cut `module`, which has the channels `kept`, to the fastest widths that are allowed."""
@@ -157,9 +165,18 @@ class Pruning:
         self.context.subject.recovery.settle(smaller)
         predicted = self._predicted(left)
         away = bool(self.settings.times)
-        return smaller, Cut(
-            left, predicted if away else self.context.clock.time(smaller, self.target).speedup, predicted
-        )
+        return smaller, Cut(left, predicted if away else self._measured(smaller, predicted), predicted)
+
+    def _measured(self, module: nn.Module, predicted: Measurement) -> Measurement:
+        """Return the measured speedup; where it is not what was predicted, the median of three: machines have moods."""
+
+        def once() -> Measurement:
+            return self.context.clock.time(module, self.target).speedup
+
+        found = once()
+        if abs(found.value / predicted.value - 1) <= DOUBTFUL:
+            return found
+        return sorted([found, once(), once()], key=lambda one: one.value)[1]
 
     def _predicted(self, left: Mapping[str, list[int]]) -> Measurement:
         predict = self.predict
@@ -167,3 +184,8 @@ class Pruning:
         spread = None if predict.error is None else 1 + 2 * predict.error
         low, high = (None, None) if spread is None else (value / spread, value * spread)
         return Measurement(value, "x", predict.trials + 1, low, high, how="predicted", on=predict.on)
+
+
+def _off(tries: Sequence[tuple[nn.Module, Cut]]) -> float:
+    """Return how many times their predicted speed cut networks had, by the geometric mean; 1 without any."""
+    return math.prod(made.speedup.value / made.predicted.value for _, made in tries) ** (1 / max(1, len(tries)))

@@ -34,6 +34,7 @@ class Trained:
         best_epoch: 0 where the start was best.
         curve: the learning curve.
         scales: by tensor, the scale it has now, of those that could move.
+        broken: rules of the scheme that the trained model broke and the one before had not, so that it is not kept.
     """
 
     model: onnx.ModelProto
@@ -42,6 +43,7 @@ class Trained:
     best_epoch: int
     curve: tuple[Epoch, ...]
     scales: Mapping[str, float]
+    broken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -133,9 +135,13 @@ def train_quantized(
     found = recovery.finetune(pupil, teacher, settings, folder)
     best = found.module
     assert isinstance(best, FakeQuantized)  # noqa: S101 - recovery returns a copy of the module it was given
-    if not found.best_epoch or violations(best.written(), scheme) != violations(quantized, scheme):
+    if not found.best_epoch:
         return Trained(quantized, found.start, found.start, 0, found.curve, {})
-    return Trained(best.written(), found.start, found.figure, found.best_epoch, found.curve, best.scales())
+    written, before = best.written(), set(violations(quantized, scheme))
+    broken = tuple(rule for rule in violations(written, scheme) if rule not in before)
+    if broken:
+        return Trained(quantized, found.start, found.start, 0, found.curve, {}, broken)
+    return Trained(written, found.start, found.figure, found.best_epoch, found.curve, best.scales())
 
 
 def moved(tensors: Mapping[str, QuantizedTensor], scales: Mapping[str, float]) -> dict[str, QuantizedTensor]:

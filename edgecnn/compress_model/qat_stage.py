@@ -20,12 +20,9 @@ from edgecnn.core.evidence import ExportResult, QuantizedModel, QuantizeResult
 from edgecnn.core.recipe import Recipe
 from edgecnn.core.registry import TARGETS, TASKS, resolve
 from edgecnn.core.stage import Job
-from edgecnn.data.sample import Sample
 from edgecnn.data.split import LABELS_READ_BY
-from edgecnn.train.dataset import EncodedSamples
 from edgecnn.train.monitor import FigureMonitor
-from edgecnn.train.prepared import prepared
-from edgecnn.train.stage import monitored
+from edgecnn.train.stage import lessons
 
 RESULT, RECORD = "quantize.json", "record.json"
 
@@ -74,10 +71,8 @@ class QatStage:
             evidence.write(job.out / RESULT, quantized)
             return
         torch.manual_seed(job.recipe.seed)
-        shown, held = monitored(job)
-        monitor = FigureMonitor(held, job.recipe, frames_as_they_are)
-        lessons = _lessons(job, shown, monitor)
-        models = tuple(_kept(model, step, lessons, monitor, job) for model in quantized.models)
+        taught, monitor = quantized_lessons(job)
+        models = tuple(_kept(model, step, taught, monitor, job) for model in quantized.models)
         evidence.write(job.out / RESULT, QuantizeResult(models, {**quantized.versions, "torch": version("torch")}))
 
     def ensures(self, out: Any) -> None:
@@ -93,26 +88,24 @@ def qat_step(recipe: Recipe) -> QatStep | None:
     return found[0] if found else None
 
 
-def _lessons(job: Job, shown: list[Sample], monitor: FigureMonitor) -> Lessons:
-    recipe, frame = job.recipe, job.recipe.model.frame
-    task = TASKS[recipe.task]
-    codec = resolve("codec", task.codec)(recipe.model.decode)
-    pictures = prepared(shown, frame, job.partial)
-    return Lessons(
-        data=EncodedSamples(shown, pictures, frame, codec, seed=recipe.seed, strength=recipe.train.augment),
-        monitor=monitor,
-        base=recipe.train,
-        seed=recipe.seed,
-        loss=resolve("loss", task.loss),
-        logits=codec.logits,
-    )
+def quantized_lessons(job: Job) -> tuple[Lessons, FigureMonitor]:
+    """Return what the quantized networks of a recipe learn from, and what they are judged by.
+
+    Raises:
+        DataError: there are too few training frames.
+    """
+    recipe = job.recipe
+    data, held = lessons(job)
+    monitor = FigureMonitor(held, recipe, frames_as_they_are)
+    loss = resolve("loss", TASKS[recipe.task].loss)
+    return Lessons(data, monitor, recipe.train, recipe.seed, loss, data.codec.logits), monitor
 
 
-def _kept(model: QuantizedModel, step: QatStep, lessons: Lessons, monitor: FigureMonitor, job: Job) -> QuantizedModel:
+def _kept(model: QuantizedModel, step: QatStep, taught: Lessons, monitor: FigureMonitor, job: Job) -> QuantizedModel:
     """Train and leave the model, or what a killed run had made of it already."""
     done = job.partial / f"{model.target}-done"
     if not (done / RECORD).is_file():
-        trained, record = _trained(model, step, lessons, monitor, job)
+        trained, record = _trained(model, step, taught, monitor, job)
         with atomic.new_folder(done) as folder:
             atomic.write_bytes(folder / model.file, trained.SerializeToString(deterministic=True))
             evidence.write(folder / RECORD, record)
@@ -126,19 +119,22 @@ def _checkpoints(model: QuantizedModel, job: Job) -> Path:
 
 
 def _trained(
-    model: QuantizedModel, step: QatStep, lessons: Lessons, monitor: FigureMonitor, job: Job
+    model: QuantizedModel, step: QatStep, taught: Lessons, monitor: FigureMonitor, job: Job
 ) -> tuple[onnx.ModelProto, QuantizedModel]:
     scheme = resolve("scheme", model.scheme)
     exported = evidence.read(job.inputs["export"] / "export.json", ExportResult)
     original = onnx.load(job.inputs["export"] / exported.models[str(TARGETS[model.target].opset)])
     quantized = onnx.load(job.inputs["quantize"] / model.file)
-    found = train_quantized(quantized, original, scheme, lessons, step, _checkpoints(model, job))
-    told = (
-        f"trained: {monitor.figure} {found.start:.4f} before, {found.figure:.4f} after "
-        f"({len(monitor.truths)} training frames kept out, epoch {found.best_epoch} of {step.epochs})"
-        if found.best_epoch
-        else f"training was no better than {found.start:.4f} and is not kept"
-    )
+    found = train_quantized(quantized, original, scheme, taught, step, _checkpoints(model, job))
+    if found.best_epoch:
+        told = (
+            f"trained: {monitor.figure} {found.start:.4f} before, {found.figure:.4f} after "
+            f"({len(monitor.truths)} training frames kept out, epoch {found.best_epoch} of {step.epochs})"
+        )
+    elif found.broken:
+        told = f"training broke the scheme's rules and is not kept: {found.broken[0]}"
+    else:
+        told = f"training was no better than {found.start:.4f} and is not kept"
     sys.stderr.write(f"  {model.target}: {told}\n")
     drift = measure_drift(
         original,

@@ -15,11 +15,9 @@ from edgecnn.core.stage import Job
 from edgecnn.export.onnx_from_torch import export
 from edgecnn.models.build import build_model
 from edgecnn.train.checkpoint import load_weights
-from edgecnn.train.dataset import EncodedSamples
 from edgecnn.train.monitor import FigureMonitor
-from edgecnn.train.prepared import prepared
 from edgecnn.train.recover import Recovery
-from edgecnn.train.stage import monitored
+from edgecnn.train.stage import lessons
 
 PACKAGES = ("torch", "torch-pruning", "onnx", "onnxscript")
 
@@ -30,24 +28,21 @@ def recipe_subject(job: Job, weights: Path) -> Subject:
     It learns from the frames it was trained on and is judged on those that training was monitored with.
     """
     recipe, frame = job.recipe, job.recipe.model.frame
-    task = TASKS[recipe.task]
-    codec = resolve("codec", task.codec)(recipe.model.decode)
     original = build_model(recipe).eval()
     load_weights(weights, original)
-    shown, held = monitored(job)
-    pictures = prepared(shown, frame, job.partial)
+    data, held = lessons(job)
     monitor = FigureMonitor(held, recipe)
     face: Any = original
     example = (torch.zeros(1, 3, frame.height, frame.width),)
     recovery = Recovery(
-        data=EncodedSamples(shown, pictures, frame, codec, seed=recipe.seed, strength=recipe.train.augment),
+        data=data,
         monitor=monitor,
         base=recipe.train,
         seed=recipe.seed,
         output_names=face.output_names,
         example=example,
-        loss=resolve("loss", task.loss),
-        logits=codec.logits,
+        loss=resolve("loss", TASKS[recipe.task].loss),
+        logits=data.codec.logits,
     )
 
     def to_onnx(module: nn.Module, opset: int) -> onnx.ModelProto:

@@ -77,7 +77,12 @@ def compress(
     versions = dict(subject.versions)
     judge = subject.judge
     return module, CompressResult(
-        figure=judge.name, frames=judge.frames, original=first, steps=tuple(way), versions=versions
+        figure=judge.name,
+        frames=judge.frames,
+        original=first,
+        steps=tuple(way),
+        notes=subject.notes,
+        versions=versions,
     )
 
 

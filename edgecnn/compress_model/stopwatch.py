@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -19,7 +19,6 @@ from edgecnn.core.layer_times import Place
 from edgecnn.core.measure import Measurement
 from edgecnn.core.registry import TARGETS, choose, resolve
 from edgecnn.core.versions import installed
-from edgecnn.export.layer_probe import null_probe
 from edgecnn.runtime.engine import Engine
 from edgecnn.runtime.race import Feeds, speedups, times
 
@@ -75,17 +74,12 @@ class Stopwatch:
     def milliseconds(self, models: Sequence[onnx.ModelProto], seconds: float) -> list[Measurement]:
         """Return the time of one inference of each model in ms, all timed in turn for `seconds` altogether."""
         with self.opened(models) as engines:
-            return quiet_ms(times(engines, seconds), self.place.text())
+            return quiet_ms(times(engines, seconds, alone=True), self.place.text())
 
     def speedups(self, models: Sequence[onnx.ModelProto], seconds: float) -> list[Measurement]:
         """Return how many times as fast as the first model each one is, timed in turn for `seconds` altogether."""
         with self.opened(models) as engines:
-            return speedups(times(engines, seconds), on=self.place.text())
-
-    def call_ms(self, seconds: float = 0.2) -> float:
-        """Return what one call of the engine takes in ms, whatever the network."""
-        bare = replace(self, precision="fp32")
-        return bare.milliseconds([null_probe(TARGETS[self.target].opset)], seconds)[0].value
+            return speedups(times(engines, seconds, alone=True), on=self.place.text())
 
     def _open(self, model: onnx.ModelProto) -> tuple[Engine, Feeds]:
         feeds = _feeds(model)

@@ -24,6 +24,7 @@ class Subject:
         judge: says what it is worth then.
         to_onnx: a module of the same inputs and outputs as ONNX, of the opset given, to be timed.
         versions: of the packages that decide the result.
+        notes: what a reader of the result must know of how it was judged.
     """
 
     original: nn.Module
@@ -32,3 +33,4 @@ class Subject:
     judge: Judge
     to_onnx: ToOnnx
     versions: Mapping[str, str]
+    notes: tuple[str, ...] = ()

@@ -85,11 +85,12 @@ class CompressedStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 class CompressResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`compress.json` of the compress stage; weights and structure stand beside it. No `original`: nothing was asked.
 
-    `figure` names what was judged, on `frames` frames.
+    `figure` names what was judged, on `frames` frames; `notes` are what a reader must know of that.
     """
 
     figure: str = ""
     frames: int = 0
     original: NetworkFigures | None = None
     steps: tuple[CompressedStep, ...] = ()
+    notes: tuple[str, ...] = ()
     versions: dict[str, str] = {}

@@ -50,7 +50,7 @@ class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LayerRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One timed layer: lower quartile of its time in microseconds, over `n` interleaved rounds."""
+    """One timed layer: its time in microseconds at the file's pace, over `n` interleaved rounds."""
 
     shape: LayerShape
     time_us: float
@@ -58,9 +58,14 @@ class LayerRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TimesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Layer times as they lie on disk, and as they come from a device where they were measured."""
+    """Layer times as they lie on disk, and as they come from a device where they were measured.
+
+    Machines have their slow minutes, so layers are timed against a reference network in the same rounds. `pace_us` is
+    what that took in the first of all races: times hold for a machine as fast as then.
+    """
 
     place: Place
+    pace_us: float
     records: tuple[LayerRecord, ...]
 
 

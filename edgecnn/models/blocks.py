@@ -1,4 +1,6 @@
-"""Building blocks: convolution with batch norm, the basic residual block, and a ResNet with a width factor."""
+"""Building blocks: convolution with batch norm, the basic residual block, backbones and the ResNet among them."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -27,28 +29,18 @@ class BasicBlock(nn.Module):
         return torch.relu(self.conv2(torch.relu(self.conv1(x))) + self.shortcut(x))
 
 
-class ResNet(nn.Module):
-    """A ResNet of basic blocks whose channels are `width` times (64, 128, 256, 512), rounded to a multiple of 8.
+class Backbone(nn.Module):
+    """A stem of stride 2 or 4 and stages after it, the first of which answers at stride 4, each further one at twice.
 
-    `depths` gives the blocks of each stage: (2, 2, 2, 2) is ResNet-18 with `stride` 32, three stages end at stride 16.
-    `channels` are the stages' widths.
+    `channels` are the stages' widths, `stride` is the last one's.
     """
 
-    def __init__(self, width: float, depths: tuple[int, ...]) -> None:
+    def __init__(self, stem: nn.Module, stages: Sequence[nn.Module], channels: Sequence[int]) -> None:
         super().__init__()
-        channels = [max(8, round(base * width / 8) * 8) for base in (64, 128, 256, 512)[: len(depths)]]
-        self.stem = nn.Sequential(conv_bn(3, channels[0], 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
-        stages = []
-        before = channels[0]
-        for stage, (outputs, depth) in enumerate(zip(channels, depths, strict=True)):
-            strides = [1 if stage == 0 else 2] + [1] * (depth - 1)
-            stages.append(
-                nn.Sequential(*(BasicBlock(before if i == 0 else outputs, outputs, s) for i, s in enumerate(strides)))
-            )
-            before = outputs
+        self.stem = stem
         self.stages = nn.Sequential(*stages)
         self.channels = tuple(channels)
-        self.stride = 2 ** (1 + len(depths))
+        self.stride = 2 ** (1 + len(stages))
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return every stage's answer to [N, 3, H, W], finest first: strides 4, 8, ... `stride` (sizes rounded up)."""
@@ -58,3 +50,22 @@ class ResNet(nn.Module):
             x = stage(x)
             found.append(x)
         return tuple(found)
+
+
+class ResNet(Backbone):
+    """A ResNet of basic blocks whose channels are `width` times (64, 128, 256, 512), rounded to a multiple of 8.
+
+    `depths` gives the blocks of each stage: (2, 2, 2, 2) is ResNet-18 with stride 32, three stages end at stride 16.
+    """
+
+    def __init__(self, width: float, depths: tuple[int, ...]) -> None:
+        channels = [max(8, round(base * width / 8) * 8) for base in (64, 128, 256, 512)[: len(depths)]]
+        stem = nn.Sequential(conv_bn(3, channels[0], 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
+        stages = []
+        before = channels[0]
+        for stage, (outputs, depth) in enumerate(zip(channels, depths, strict=True)):
+            strides = [1 if stage == 0 else 2] + [1] * (depth - 1)
+            blocks = [BasicBlock(before if i == 0 else outputs, outputs, s) for i, s in enumerate(strides)]
+            stages.append(nn.Sequential(*blocks))
+            before = outputs
+        super().__init__(stem, stages, channels)

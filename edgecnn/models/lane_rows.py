@@ -6,6 +6,7 @@ paint is.
 """
 
 import math
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import msgspec
@@ -14,14 +15,14 @@ from torch import Tensor, nn
 
 from edgecnn.core.errors import RecipeError
 from edgecnn.core.tensor import FrameSpec, TensorSpec
-from edgecnn.models.blocks import ResNet
+from edgecnn.models.blocks import Backbone, ResNet
 from edgecnn.models.build import Normalise
 from edgecnn.models.mobile import MobileNet
 
 # A whole number of grey levels as the mean: INT8 engines then take the pixels as they are, without rounding them.
 NORMALISE = Normalise(mean=(128 / 255,) * 3, std=(0.25,) * 3, color="bgr")
 
-BACKBONES: dict[str, type[ResNet] | type[MobileNet]] = {"resnet": ResNet, "mobilenet": MobileNet}
+BACKBONES: dict[str, Callable[[float, tuple[int, ...]], Backbone]] = {"resnet": ResNet, "mobilenet": MobileNet}
 FINE_STRIDES = (8, 16)  # of the backbone's second and third stage, which local evidence comes from
 
 
@@ -53,7 +54,7 @@ class LaneRows(nn.Module):
         self.output_names = ("loc", "exist")
         self.normalise = NORMALISE
         self.shapes = (loc.shape[1:], exist.shape[1:])
-        self.backbone: ResNet | MobileNet = BACKBONES[params.backbone](params.width, params.depths)
+        self.backbone = BACKBONES[params.backbone](params.width, params.depths)
         self.reduce = nn.Conv2d(self.backbone.channels[-1], params.reduced, 1)
         stride = self.backbone.stride
         features = math.ceil(frame.height / stride) * math.ceil(frame.width / stride) * params.reduced

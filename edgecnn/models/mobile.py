@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from edgecnn.models.blocks import conv_bn
+from edgecnn.models.blocks import Backbone, conv_bn
 
 EXPANSION = 4
 
@@ -32,17 +32,15 @@ class InvertedResidual(nn.Module):
         return x + y if self.adds else y
 
 
-class MobileNet(nn.Module):
+class MobileNet(Backbone):
     """Stages of inverted residuals whose channels are `width` times (64, 96, 160, 320), rounded to a multiple of 8.
 
-    `depths` gives the blocks of each stage; the first stage has stride 4, each further one doubles it. `channels` are
-    the stages' widths, `stride` the last one's.
+    `depths` gives the blocks of each stage; the first stage has stride 4, each further one doubles it.
     """
 
     def __init__(self, width: float, depths: tuple[int, ...]) -> None:
-        super().__init__()
         channels = [max(8, round(base * width / 8) * 8) for base in (64, 96, 160, 320)[: len(depths)]]
-        self.stem = nn.Sequential(conv_bn(3, channels[0], 3, 2), nn.ReLU())
+        stem = nn.Sequential(conv_bn(3, channels[0], 3, 2), nn.ReLU())
         stages = []
         before = channels[0]
         for outputs, depth in zip(channels, depths, strict=True):
@@ -51,15 +49,4 @@ class MobileNet(nn.Module):
             ]
             stages.append(nn.Sequential(*blocks))
             before = outputs
-        self.stages = nn.Sequential(*stages)
-        self.channels = tuple(channels)
-        self.stride = 2 ** (1 + len(depths))
-
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Return every stage's answer to [N, 3, H, W], finest first: strides 4, 8, ... `stride` (sizes rounded up)."""
-        x = self.stem(x)
-        found = []
-        for stage in self.stages:
-            x = stage(x)
-            found.append(x)
-        return tuple(found)
+        super().__init__(stem, stages, channels)

@@ -18,11 +18,12 @@ RESAMPLES = 1000
 METHOD = "median of interleaved pairs, percentile bootstrap over rounds"
 
 
-def times(engines: Sequence[tuple[Engine, Feeds]], seconds: float) -> NDArray[np.float64]:
+def times(engines: Sequence[tuple[Engine, Feeds]], seconds: float, *, alone: bool = False) -> NDArray[np.float64]:
     """Return the seconds of each inference, float64 [rounds, engines].
 
-    In every round each engine runs once, in an order that turns from round to round. Rounds go on for about `seconds`
-    and are at least `FEWEST_ROUNDS`.
+    In every round each engine is timed once, in an order that turns from round to round. Rounds go on for about
+    `seconds` and are at least `FEWEST_ROUNDS`. With `alone` an engine runs once before it is timed: it then finds its
+    weights and threads as where nothing else runs, and not as the engine before it left them.
     """
     rows: list[list[float]] = []
     count, started = len(engines), 0.0
@@ -33,6 +34,8 @@ def times(engines: Sequence[tuple[Engine, Feeds]], seconds: float) -> NDArray[np
         for place in range(count):
             which = (turn + place) % count
             engine, feeds = engines[which]
+            if alone:
+                engine.infer(feeds)
             begun = time.perf_counter()
             engine.infer(feeds)
             row[which] = time.perf_counter() - begun

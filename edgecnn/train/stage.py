@@ -47,16 +47,12 @@ class TrainStage:
         """Train, or go on from the last checkpoint of a training that was killed."""
         recipe = job.recipe
         task = TASKS[recipe.task]
-        codec = resolve("codec", task.codec)(recipe.model.decode)
-        shown, held = monitored(job)
+        data, held = lessons(job)
         torch.manual_seed(recipe.seed)
         module = build_model(recipe)
-        frame = recipe.model.frame
-        pictures = prepared(shown, frame, job.partial)
-        data = EncodedSamples(shown, pictures, frame, codec, seed=recipe.seed, strength=recipe.train.augment)
         monitor = FigureMonitor(held, recipe)
         loss = resolve("loss", task.loss)
-        names = tuple(spec.name for spec in codec.outputs)
+        names = tuple(spec.name for spec in data.codec.outputs)
         progress = Training(module, data, loss, monitor, recipe.train, recipe.seed, job.partial, names).run()
         shutil.copyfile(job.partial / "best.safetensors", job.out / WEIGHTS)
         result = TrainResult(
@@ -75,6 +71,21 @@ class TrainStage:
         result = evidence.read(out / RESULT, TrainResult)
         if not (out / WEIGHTS).is_file() or not result.curve:
             raise StageError(f"train: {out} holds no weights or no learning curve")
+
+
+def lessons(job: Job) -> tuple[EncodedSamples, list[Sample]]:
+    """Return the frames that are learnt from, with targets, and the samples kept out to choose the best epoch by.
+
+    Prepared frames lie in the job's folder for what is partly done.
+
+    Raises:
+        DataError: there are too few.
+    """
+    recipe, frame = job.recipe, job.recipe.model.frame
+    codec = resolve("codec", TASKS[recipe.task].codec)(recipe.model.decode)
+    shown, held = monitored(job)
+    pictures = prepared(shown, frame, job.partial)
+    return EncodedSamples(shown, pictures, frame, codec, seed=recipe.seed, strength=recipe.train.augment), held
 
 
 def monitored(job: Job) -> tuple[list[Sample], list[Sample]]:

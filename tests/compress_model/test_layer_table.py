@@ -1,14 +1,17 @@
 """Layer tables: measured once, kept on disk, shared by processes, and as large as the time for them allows."""
 
 import msgspec
+import numpy as np
 import pytest
 
+from edgecnn.compress_model import layer_table
 from edgecnn.compress_model.layer_source import elsewhere, here
 from edgecnn.compress_model.layer_table import LayerTable, cache_folder
 from edgecnn.compress_model.stopwatch import Stopwatch
 from edgecnn.core.errors import InputError
 from edgecnn.core.layer_times import Place, TimesFile, read_times
 from edgecnn.core.layers import LayerShape
+from edgecnn.export.layer_probe import copies_for, layer_probe
 
 
 def conv(channels: int, size: int = 24) -> LayerShape:
@@ -33,6 +36,54 @@ def test_times_are_measured_once_and_kept(tmp_path, target):
     again.prepare(SHAPES)
     assert [again.time_ms(shape) for shape in SHAPES] == taken
     assert read_times(table.file).place == stopwatch.place
+
+
+class Machine:
+    """Races of nine rounds in which each engine takes half as long again as the one before, at the machine's pace."""
+
+    def __init__(self):
+        self.pace = 1e-4
+
+    def __call__(self, engines, _seconds, *, alone=False):  # noqa: ARG002 - the face of `times`
+        return np.tile(self.pace * 1.5 ** np.arange(len(engines)), (9, 1))
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    found = Machine()
+    monkeypatch.setattr(layer_table, "times", found)
+    return found
+
+
+def test_a_machine_s_slow_minutes_do_not_show(tmp_path, machine):
+    table = LayerTable(Stopwatch("onnxruntime", 1), tmp_path)
+    network = layer_probe(conv(64), 1, 20)
+    table.prepare([conv(64)])
+    before = table.networks([network], 0.1)[0].value
+    machine.pace *= 5
+    table.prepare([conv(64, 25)])
+    assert table.time_ms(conv(64, 25)) * copies_for(conv(64, 25)) == pytest.approx(
+        table.time_ms(conv(64)) * copies_for(conv(64))
+    )
+    assert table.networks([network], 0.1)[0].value == pytest.approx(before)
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_layer_slower_than_a_wider_one_is_timed_again(tmp_path):
+    table = LayerTable(Stopwatch("onnxruntime", 1), tmp_path)
+    table.prepare([conv(48)])
+    table._records[conv(48)] = msgspec.structs.replace(table._records[conv(48)], time_us=1e-3)
+    table.prepare([conv(32), conv(64)])
+    assert {shape.in_channels: record.n for shape, record in table._records.items()} == {48: 9, 32: 18, 64: 9}
+
+
+def test_tables_of_different_pace_are_written_at_the_first_one_s(tmp_path):
+    one, other = (LayerTable(Stopwatch("onnxruntime", 1), tmp_path) for _ in range(2))
+    one.prepare([conv(16)])
+    other.prepare([conv(32)])
+    pace, alone = read_times(one.file).pace_us, other.time_ms(conv(32))
+    assert other.part([conv(32)]).pace_us == pace
+    assert LayerTable(Stopwatch("onnxruntime", 1), tmp_path).time_ms(conv(32)) == alone
 
 
 def test_int8_is_timed_apart(tmp_path):
@@ -81,7 +132,7 @@ def test_the_cache_is_the_user_s_own(monkeypatch, tmp_path):
 def test_times_of_this_machine_and_of_others(tmp_path):
     assert here(Stopwatch("onnxruntime", 1), tmp_path).how == "measured"
     path = tmp_path / "board.json"
-    path.write_bytes(msgspec.json.encode(TimesFile(Place("tensorrt", "10.3", "a board", 1, "int8"), ())))
+    path.write_bytes(msgspec.json.encode(TimesFile(Place("tensorrt", "10.3", "a board", 1, "int8"), 100.0, ())))
     assert elsewhere(str(path), "int8").on == "tensorrt 10.3, int8, 1 thread, a board"
     assert elsewhere("jetson-orin-nx-16gb/tensorrt", "int8").how == "predicted"
     assert elsewhere(str(path)).on == "tensorrt 10.3, int8, 1 thread, a board"

@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from small_subject import CountedTable
 
 from edgecnn.cli import main
 from edgecnn.compress.prune.groups import find_groups
@@ -90,15 +91,7 @@ def quick(monkeypatch):
         mine, first = (Measurement(value, "ms", 100, on=target) for value in count)
         return Timed(mine, Measurement(count[1] / count[0], "x", 100, on=target), first)
 
-    class Table:
-        how, on = "measured", "counted"
-
-        def __init__(self, _stopwatch):
-            pass
-
-        def prepare(self, _shapes):
-            pass
-
+    class Table(CountedTable):
         def time_ms(self, shape):
             return shape.weights / 1e6
 
@@ -127,6 +120,7 @@ def test_a_module_is_finetuned_on_frames_alone_and_its_folder_builds_it_again(pl
     record = msgspec.convert(told["compress"], CompressResult)
     assert record.figure == "agreement"
     assert record.original.figure.value == 1
+    assert not record.notes
     assert [step.name for step in record.steps] == ["prune", "finetune"]
     again = load_module(place / "out", module_of("strangers_net:make", trust_code=True))
     frames = torch.rand(1, 3, 32, 32)

@@ -1,5 +1,6 @@
 """A goal of pruning: nothing that was trained is thrown away, and only the last round has to reach it."""
 
+import msgspec
 import pytest
 from small_subject import counted, network, subject
 
@@ -9,6 +10,7 @@ from edgecnn.compress_model.pruning import OutOfReachError, Pruning
 from edgecnn.compress_model.steps import prune
 from edgecnn.core.compression import PruneStep
 from edgecnn.core.errors import GateError
+from edgecnn.core.measure import Measurement
 
 
 class Predicted:
@@ -93,3 +95,26 @@ def test_only_the_last_round_has_to_reach_its_goal(it, tmp_path, monkeypatch):
     assert lasts == [False, True]
     assert 0.9 * found.rounds[0].goal <= found.rounds[0].speedup.value < found.rounds[0].goal
     assert found.rounds[1].speedup.value >= 3.0 * 0.98
+
+
+@pytest.mark.parametrize("off", [0.8, 1.25])
+def test_a_prediction_that_is_off_is_corrected_by_what_was_measured(it, tmp_path, monkeypatch, off):
+    # The prediction says every cut network is `off` times as fast as it is: the first cut misses, later ones know.
+    truth, cuts = Predicted.milliseconds, []
+    monkeypatch.setattr(Predicted, "milliseconds", lambda self, widths: truth(self, widths) / (off if widths else 1))
+    real = Pruning._cut
+    monkeypatch.setattr(Pruning, "_cut", lambda *given: cuts.append(1) or real(*given))
+    found = run(it, tmp_path, speedup=2.5, steps=1)
+    assert 2.5 <= found.rounds[0].speedup.value <= 2.5 * 1.1
+    assert 1 < len(cuts) <= 4
+
+
+def test_of_networks_that_are_fast_enough_the_slowest_is_taken(it, tmp_path, monkeypatch):
+    real, measured = Pruning._cut, iter([1.5, 2.9, 2.3, 1.7])
+
+    def cut(*given):
+        module, made = real(*given)
+        return module, msgspec.structs.replace(made, speedup=Measurement(next(measured), "x", 9))
+
+    monkeypatch.setattr(Pruning, "_cut", cut)
+    assert run(it, tmp_path, speedup=2.0, steps=1).rounds[0].speedup.value == 2.3

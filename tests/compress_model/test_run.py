@@ -1,11 +1,10 @@
 """Steps in their order: each does what it says, is judged and kept, and a killed run goes on after the last one."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import torch
-from small_subject import EXAMPLE, counted, network, subject
+from small_subject import EXAMPLE, CountedTable, counted, network, subject
 
 from edgecnn.compress.prune.groups import find_groups
 from edgecnn.compress.prune.predict import Trial
@@ -240,20 +239,7 @@ def test_who_tries_again_after_a_refusal_has_it_measured_again(it, tmp_path, mon
 
 
 def test_a_prediction_is_fitted_once(it, tmp_path, monkeypatch):
-    class Table:
-        how, on = "measured", "counted"
-
-        def __init__(self, _stopwatch):
-            pass
-
-        def prepare(self, _shapes):
-            pass
-
-        def time_ms(self, shape):
-            return 1e-6 * shape.macs
-
-    monkeypatch.setattr(predictor, "LayerTable", Table)
-    monkeypatch.setattr(Clock, "stopwatch", lambda *_: SimpleNamespace(call_ms=lambda: 0.001))
+    monkeypatch.setattr(predictor, "LayerTable", CountedTable)
     monkeypatch.setattr(predictor, "_trials", lambda *_: [Trial({"0": 16}, 0.3), Trial({"3": 32}, 0.2)])
     groups = find_groups(it.original, EXAMPLE)
     first = predictor.predictor(it.original, groups, context(it, tmp_path), "openvino", 0.1)

@@ -21,7 +21,6 @@ def test_a_larger_network_takes_longer(target, precision):
     assert large.low <= large.value <= large.high
     assert (large.unit, large.how, large.on) == ("ms", "measured", stopwatch.place.text())
     assert stopwatch.speedups(models, 0.2)[1].value > 1
-    assert 0 < stopwatch.call_ms(0.05) < large.value
 
 
 def test_engines_are_closed_in_the_end():

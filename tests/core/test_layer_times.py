@@ -8,7 +8,7 @@ from edgecnn.core.layer_times import LayerRecord, Place, RecordedTimes, TimesFil
 from edgecnn.core.layers import LayerShape
 
 SHAPE = LayerShape(op="linear", in_channels=5, out_channels=7)
-FILE = TimesFile(Place("openvino", "1.0", "a board", 1, "fp32"), (LayerRecord(SHAPE, 12.5, 30),))
+FILE = TimesFile(Place("openvino", "1.0", "a board", 1, "fp32"), 100.0, (LayerRecord(SHAPE, 12.5, 30),))
 
 
 def test_recorded_times_are_read_again(tmp_path):

@@ -44,6 +44,12 @@ def test_each_round_runs_each_engine_once_and_turns_the_order():
     assert len({one[0] for one in rounds}) == 3
 
 
+def test_alone_an_engine_runs_once_before_it_is_timed():
+    log = []
+    times([(Sleeper(i * 1e-6, log), {}) for i in range(3)], 0.0, alone=True)
+    assert log[::2] == log[1::2]
+
+
 def test_equal_times_are_no_lead():
     rng = np.random.default_rng(0)
     found = speedups(1 + rng.normal(0, 0.01, (200, 2)))[1]

@@ -27,8 +27,10 @@ Array: TypeAlias = NDArray[np.float64]
 
 REST_MOVES = 0.5
 """How much of the rest goes with the numbers that layers write, before a timed network says."""
-FACTOR_SPREAD, REST_SPREAD = 0.3, 0.5
-"""How far a layer kind's factor, and the two parts of the rest (as shares of it), may lie from what is likely."""
+FACTOR_SPREAD, REST_SPREAD, REST_LEAST = 0.3, 0.5, 0.1
+"""How far a layer kind's factor, and the two parts of the rest (as shares of it, or at least so much of the network's
+time), may lie from what is likely. Layers by themselves may take as long as the whole network, and yet there is a rest
+that shows at other widths: layouts that change between layers."""
 TRIAL_NOISE = 0.02
 """Relative standard deviation of a timed network that is trusted."""
 
@@ -132,10 +134,9 @@ class LatencyPrediction:
 
     def _fit(self, trials: Sequence[Trial]) -> "LatencyPrediction":
         """Least squares of relative error, the whole network counting as much as all trials together."""
-        likely, rest = self._coefficients(), self.moves_ms + self.stays_ms
-        spread = np.array(
-            [*(FACTOR_SPREAD * factor for factor in self.factors), *([REST_SPREAD * max(rest, 1e-6)] * 2)]
-        )
+        likely = self._coefficients()
+        rest = max(REST_SPREAD * (self.moves_ms + self.stays_ms), REST_LEAST * self.whole.value)
+        spread = np.array([*(FACTOR_SPREAD * factor for factor in self.factors), rest, rest])
         weights = [math.sqrt(max(1, len(trials))), *([1.0] * len(trials))]
         timed = [Trial({}, self.whole.value), *trials]
         rows = [self._features(t.widths) * w / t.time_ms for t, w in zip(timed, weights, strict=True)]
