@@ -19,6 +19,13 @@ from edgecnn.core.errors import InputError
 @click.option("--criterion", default="taylor", show_default=True, help="What a channel is worth.")
 @click.option("--target", metavar="NAME", help="The engine that is timed.  [default: the recipe's first, or openvino]")
 @click.option(
+    "--precision",
+    type=click.Choice(["fp32", "int8"]),
+    default="fp32",
+    show_default=True,
+    help="What is timed: int8 if that is what will run.",
+)
+@click.option(
     "--times",
     default="",
     metavar="FILE|DEVICE/ENGINE",
@@ -123,12 +130,14 @@ def _measure(model: str, kind: str, given: dict[str, Any]) -> None:
         choose("target", TARGETS, target)
         of_module = import_entry(Entry(f"{home}:layers_of_module", "compress"), "edgecnn prune")
         shapes = dict(shape_of(text) for text in given["shapes"])
-        times = of_module(model, shapes, target, given["threads"], trust_code=given["trust_code"])
+        times = of_module(model, shapes, target, given["threads"], given["precision"], trust_code=given["trust_code"])
     else:
         recipe, _ = given_recipe(model, given["overrides"], given["workdir"])
         target = given["target"] or recipe.targets[0]
         choose("target", TARGETS, target)
-        times = import_entry(Entry(f"{home}:layers_of_recipe", "compress"), "edgecnn prune")(recipe, target)
+        times = import_entry(Entry(f"{home}:layers_of_recipe", "compress"), "edgecnn prune")(
+            recipe, target, given["precision"]
+        )
     file = given["measure_layers"]
     atomic.write_bytes(file, msgspec.json.format(msgspec.json.encode(times), indent=1))
     click.echo(f"{len(times.records)} layers in {times.place.text()}: {file}")

@@ -54,7 +54,7 @@ def steps_of(given: dict[str, Any], target: str = "") -> "tuple[CompressStep, ..
     if not asked or {"speedup", "latency_ms"} <= set(asked):
         raise InputError("say how far to prune: --speedup or --latency-ms, with --max-drop or by itself")
     epochs = given["epochs"]
-    taken = {name: given[name] for name in ("criterion", "steps", "keep", "unhelpful", "batches", "times")}
+    taken = {name: given[name] for name in ("criterion", "steps", "keep", "unhelpful", "batches", "times", "precision")}
     recover = FinetuneStep(epochs=epochs) if epochs else None
     try:
         # Made from plain values, so that bounds are checked as in a recipe.

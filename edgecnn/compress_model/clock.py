@@ -10,6 +10,7 @@ from torch import nn
 
 from edgecnn.compress_model.stopwatch import Stopwatch, quiet_ms
 from edgecnn.compress_model.subject import Subject
+from edgecnn.core.bundle import Precision
 from edgecnn.core.measure import Measurement
 from edgecnn.core.registry import TARGETS
 from edgecnn.runtime.race import speedups, times
@@ -31,15 +32,19 @@ class Timed:
 class Clock:
     """Times modules of one subject."""
 
-    def __init__(self, subject: Subject, threads: int, seconds: float) -> None:
-        """Time with engines of so many `threads`, for about `seconds` each time."""
-        self.threads, self.seconds = threads, seconds
+    def __init__(self, subject: Subject, threads: int, seconds: float, precision: Precision = "fp32") -> None:
+        """Time with engines of so many `threads`, for about `seconds` each time; `precision` as in `Stopwatch`."""
+        self.threads, self.seconds, self.precision = threads, seconds, precision
         self._subject = subject
         self._originals: dict[int, onnx.ModelProto] = {}
 
+    def at(self, precision: Precision) -> "Clock":
+        """Return a clock like this one that times networks in `precision`."""
+        return Clock(self._subject, self.threads, self.seconds, precision)
+
     def stopwatch(self, target: str) -> Stopwatch:
         """Return what times ONNX models for `target`."""
-        return Stopwatch(target, self.threads)
+        return Stopwatch(target, self.threads, self.precision)
 
     def models(self, modules: Sequence[nn.Module], target: str) -> list[onnx.ModelProto]:
         """Return `modules` as ONNX models that `target` reads."""

@@ -15,6 +15,7 @@ from edgecnn.compress_model.layer_table import LayerTable
 from edgecnn.compress_model.module_subject import fed_by
 from edgecnn.compress_model.stopwatch import Stopwatch
 from edgecnn.compress_model.trusted import module_of
+from edgecnn.core.bundle import Precision
 from edgecnn.core.layer_times import TimesFile
 from edgecnn.core.layers import LayerShape
 from edgecnn.core.measure import How
@@ -26,7 +27,13 @@ FLOOR = 0.1
 
 
 def layers_of_module(
-    name: str, shapes: dict[str, tuple[int, ...]], target: str, threads: int, *, trust_code: bool
+    name: str,
+    shapes: dict[str, tuple[int, ...]],
+    target: str,
+    threads: int,
+    precision: Precision = "fp32",
+    *,
+    trust_code: bool,
 ) -> TimesFile:
     """Return the times of the layers of `package.module:function` with inputs of `shapes`, see `measure_layers`.
 
@@ -34,14 +41,14 @@ def layers_of_module(
         InputError: the code is not trusted, or is no module that runs on the shapes given.
     """
     module = module_of(name, trust_code=trust_code)
-    return measure_layers(module, fed_by(module, shapes).example, Stopwatch(target, threads))
+    return measure_layers(module, fed_by(module, shapes).example, Stopwatch(target, threads, precision))
 
 
-def layers_of_recipe(recipe: Recipe, target: str) -> TimesFile:
+def layers_of_recipe(recipe: Recipe, target: str, precision: Precision = "fp32") -> TimesFile:
     """Return the times of the layers of the network that `recipe` trains, see `measure_layers`."""
     frame = recipe.model.frame
     example = (torch.zeros(1, 3, frame.height, frame.width),)
-    return measure_layers(build_model(recipe).eval(), example, Stopwatch(target, recipe.bench.threads))
+    return measure_layers(build_model(recipe).eval(), example, Stopwatch(target, recipe.bench.threads, precision))
 
 
 def measure_layers(

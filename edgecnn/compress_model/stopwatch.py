@@ -1,7 +1,7 @@
 """Stopwatch: networks timed in a target's engine, in turn with one another, so that a busy machine slows all alike."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -85,7 +85,9 @@ class Stopwatch:
         feeds = _feeds(model)
         if self.precision == "int8":
             scheme, plain = scheme_for(self.target), Settings("minmax", threads=self.threads, correct=False)
-            model = quantize(model, scheme, [feeds], plain)[0]
+            # What has nothing to quantize runs as it is, as a probe without its layer may.
+            with suppress(InputError):
+                model = quantize(model, scheme, [feeds], plain)[0]
         inputs, outputs = tensor_specs(model)
         open_engine = resolve("engine", TARGETS[self.target].engine)
         data = model.SerializeToString()

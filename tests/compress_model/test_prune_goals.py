@@ -118,3 +118,14 @@ def test_of_networks_that_are_fast_enough_the_slowest_is_taken(it, tmp_path, mon
 
     monkeypatch.setattr(Pruning, "_cut", cut)
     assert run(it, tmp_path, speedup=2.0, steps=1).rounds[0].speedup.value == 2.3
+
+
+def test_networks_are_timed_in_the_precision_that_is_asked_for(it, tmp_path, monkeypatch):
+    time, precisions = Clock.time, set()
+    monkeypatch.setattr(Clock, "time", lambda clock, *given: precisions.add(clock.precision) or time(clock, *given))
+    run(it, tmp_path / "a", speedup=2.0, steps=1, precision="int8")
+    assert precisions == {"int8"}
+    precisions.clear()
+    run(it, tmp_path / "b", speedup=2.0, steps=1)
+    assert precisions == {"fp32"}
+    assert Clock(it, 1, 0.1).at("int8").stopwatch("openvino").place.precision == "int8"

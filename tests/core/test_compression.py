@@ -100,6 +100,7 @@ def test_quantize_is_said_once(read):
         ({}, "not none"),
         ({"prune": {"speedup": 2}, "finetune": {}}, r"not 2 \(prune, finetune\)"),
         ({"prune": {}}, "say how far"),
+        ({"prune": {"speedup": 2.0, "times": "board.json", "precision": "int8"}}, "leave one of"),
         ({"prune": None}, "Expected `object`"),
         ({"prune": {"speedup": 2, "latency_ms": 3}}, "not both"),
         ({"prune": {"speedup": 1}}, "speedup"),

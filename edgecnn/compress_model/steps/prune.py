@@ -48,7 +48,7 @@ def run(settings: PruneStep, module: nn.Module, context: Context) -> Outcome:
         EngineError: the target's engine refuses the module.
     """
     try:
-        return _run(settings, module, context)
+        return _run(settings, module, replace(context, clock=context.clock.at(settings.precision)))
     except GateError:
         # Who tries again has it measured again.
         for name in (BEGUN, FIT):
