@@ -62,7 +62,8 @@ PLANS = {
     ),
     "mobile lanes": Plan(
         HERE / "pruning_recipes" / "mobile.yaml",
-        "[{{prune: {{speedup: 1.5, steps: {rounds}, unhelpful: try}}}}, {{finetune: {{epochs: {epochs}}}}}]",
+        "[{{prune: {{speedup: 1.5, steps: {rounds}, unhelpful: try}}}}, "
+        "{{finetune: {{epochs: {epochs}, learning_rate: 2.0e-3}}}}]",
         ("loc", "exist", *_LOCAL),
         (1.4, 0.0, 0.7),
         rounds=2,

@@ -85,10 +85,13 @@ def new_folder_at(path: Path | None, *, replace: bool, what: str) -> Path:
     """Return `path` as a place where `what` may be written.
 
     Raises:
-        InputError: none is given, or something is there already.
+        InputError: none is given, or something is there already: a pruned network that is not to be replaced, or
+            anything else.
     """
     if path is None:
         raise InputError(f"{what} needs --out FOLDER")
+    if path.exists() and not (path / "compress.json").is_file():
+        raise InputError(f"{path}: is there and holds no pruned network; only such a folder is replaced")
     if path.exists() and not replace:
         raise InputError(f"{path}: is there already; choose another name or give --force")
-    return path
+    return path if path.name else path.resolve()

@@ -38,9 +38,9 @@ def build(facts: ReportFacts) -> Section | Absent:
 
 def _told(way: CompressResult) -> str:
     return (
-        f"Each network was judged by {way.figure} on {way.frames:,} frames that its recovery does not learn from, and "
-        "timed in turn with the uncompressed network, in FP32. Points lost are counted from the uncompressed network, "
-        "paired by frame."
+        f"Each network was judged by {way.figure} on {way.frames:,} frames that recovery chooses its best epoch by but "
+        "does not learn from, and timed in turn with the uncompressed network, in FP32. Points lost are counted from "
+        "the uncompressed network, paired by frame."
     )
 
 
