@@ -67,7 +67,7 @@ PLANS = {
         ("loc", "exist", *_LOCAL),
         (1.4, 0.0, 0.7),
         rounds=2,
-        epochs=6,
+        epochs=4,
     ),
 }
 
