@@ -1,7 +1,5 @@
 """The qat stage: a killed run goes on with the targets that are missing."""
 
-from types import SimpleNamespace
-
 import onnx
 import pytest
 from msgspec.structs import replace
@@ -36,9 +34,7 @@ def test_a_target_that_was_trained_is_not_trained_again(tmp_path, monkeypatch):
         return onnx.ModelProto(producer_name=model.target), replace(model, notes=("trained",))
 
     monkeypatch.setattr(qat_stage, "_trained", train)
-    monkeypatch.setattr(qat_stage, "monitored", lambda _: ([], []))
-    monkeypatch.setattr(qat_stage, "FigureMonitor", lambda *_: SimpleNamespace())
-    monkeypatch.setattr(qat_stage, "_lessons", lambda *_: None)
+    monkeypatch.setattr(qat_stage, "quantized_lessons", lambda _: (None, None))
     with pytest.raises(KeyboardInterrupt):
         QatStage().run(job)
     assert (tmp_path / "partial" / "b").is_dir(), "its checkpoints are what it goes on from"
