@@ -7,12 +7,10 @@ import shutil
 import sys
 from dataclasses import dataclass
 
-import onnx
 from pruning_contenders import Contest
-from pruning_measure import scores
+from pruning_measure import opened, scores
 from torch import nn
 
-from edgecnn.compile.specs import tensor_specs
 from edgecnn.compress.quantize.quantize import Settings, quantize
 from edgecnn.compress.quantize.schemes.find import scheme_for
 from edgecnn.compress_model.qat import train_quantized
@@ -60,10 +58,13 @@ def compare_qat(contest: Contest, contender: str, module: nn.Module, epochs: int
     shutil.rmtree(folder, ignore_errors=True)
     found = train_quantized(quantized, original, scheme, taught, QatStep(epochs=epochs), folder)
     shutil.rmtree(folder, ignore_errors=True)
-    rows = [_scores(contest, model) for model in (original, quantized, found.model)]
+    models = {
+        (name, "onnxruntime", ""): m for name, m in (("float", original), ("int8", quantized), ("qat", found.model))
+    }
+    with opened(models, contest.threads) as engines:
+        float_rows, quantized_rows, trained_rows = (scores(contest, engine) for engine in engines.values())
     task = TASKS[trained.recipe.task]
     metric = resolve("metric", task.metric)()
-    float_rows, quantized_rows, trained_rows = rows
     return QatFigures(
         trained.name,
         contender,
@@ -80,17 +81,11 @@ def qat_verdict(found: QatFigures) -> str:
         f"{found.network}, {found.contender}, by the rules of {SCHEME}: quantization loses {found.quantized.text()}, "
         f"{found.trained.text()} after {found.epochs} epochs of training ({found.won.text()} won)"
     )
-    if found.quantized.value <= LOSES:
+    return judged_half(text, found.quantized.value, found.won.value)
+
+
+def judged_half(text: str, lost: float, won: float) -> str:
+    """Return `text` with the verdict on `won` points of the `lost` ones."""
+    if lost <= LOSES:
         return f"{text}; it loses no more than {LOSES:g}, so nothing is asked of training here"
-    held = found.won.value >= HALF * found.quantized.value
-    return f"{text}; at least half won back: {'yes' if held else 'NO'}"
-
-
-def _scores(contest: Contest, model: onnx.ModelProto) -> list[object]:
-    engine = resolve("engine", "onnxruntime")(
-        {"model.onnx": model.SerializeToString()}, *tensor_specs(model), {"threads": contest.threads}
-    )
-    try:
-        return scores(contest, engine)
-    finally:
-        engine.close()
+    return f"{text}; at least half won back: {'yes' if won >= HALF * lost else 'NO'}"

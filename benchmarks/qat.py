@@ -16,6 +16,7 @@ import onnx
 import torch
 from networks import NETWORKS
 from numpy.typing import NDArray
+from pruning_qat import SCHEME, judged_half
 from quantization_subjects import made_here, road_scenes
 from torch import Tensor
 
@@ -26,9 +27,6 @@ from edgecnn.compress_model.judge import AgreementWithOriginal
 from edgecnn.compress_model.qat import Lessons, train_quantized
 from edgecnn.core.compression import QatStep
 from edgecnn.core.recipe import TrainSection
-
-SCHEME = "tensorrt_8"
-HALF, LOSES = 0.5, 1.0
 
 
 class Frames:
@@ -64,12 +62,8 @@ def compare(name: str, options: argparse.Namespace, folder: Path) -> str:
     before, after = (judge.scores(FakeQuantized(model)) for model in (quantized, found.model))
     lost, left = 100 * (1 - judge.figure(before).value), 100 * (1 - judge.figure(after).value)
     won = judge.drop(after, before)
-    text = (
-        f"{name}, {SCHEME}: {lost:.2f} points lost, {left:.2f} after {found.best_epoch} epochs; {won.text()} won back"
-    )
-    if lost <= LOSES:
-        return f"{text}; nothing is asked of training here"
-    return f"{text}, {won.value / lost:.0%}; at least half: {'yes' if won.value >= HALF * lost else 'NO'}"
+    text = f"{name}, {SCHEME}: {lost:.2f} points lost, {left:.2f} after epoch {found.best_epoch}; {won.text()} won back"
+    return judged_half(text, lost, won.value)
 
 
 def _judge(teacher: FakeQuantized, frames: NDArray[np.generic]) -> AgreementWithOriginal:

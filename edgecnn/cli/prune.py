@@ -89,7 +89,7 @@ def _recipe(model: str, given: dict[str, Any]) -> tuple[Any, Path]:
 
     from edgecnn import pipeline
     from edgecnn.core import evidence
-    from edgecnn.core.compress_evidence import CompressResult
+    from edgecnn.core.compress_evidence import COMPRESSION, CompressResult
     from edgecnn.core.registry import TARGETS, choose
 
     for name in ("calib", "shapes", "scale", "mean", "std", "color", "out"):
@@ -103,7 +103,7 @@ def _recipe(model: str, given: dict[str, Any]) -> tuple[Any, Path]:
     elif not recipe.compress:
         raise InputError(f"{model}: has no compress steps; say how far to prune: --speedup, --latency-ms or --max-drop")
     stages = pipeline.run(recipe, workdir, until="compress").stages
-    return evidence.read(stages["compress"] / "compress.json", CompressResult), stages["compress"]
+    return evidence.read(stages["compress"] / COMPRESSION, CompressResult), stages["compress"]
 
 
 def _module(model: str, given: dict[str, Any]) -> tuple[Any, Path]:

@@ -88,9 +88,11 @@ def new_folder_at(path: Path | None, *, replace: bool, what: str) -> Path:
         InputError: none is given, or something is there already: a pruned network that is not to be replaced, or
             anything else.
     """
+    from edgecnn.core.compress_evidence import COMPRESSION
+
     if path is None:
         raise InputError(f"{what} needs --out FOLDER")
-    if path.exists() and not (path / "compress.json").is_file():
+    if path.exists() and not (path / COMPRESSION).is_file():
         raise InputError(f"{path}: is there and holds no pruned network; only such a folder is replaced")
     if path.exists() and not replace:
         raise InputError(f"{path}: is there already; choose another name or give --force")

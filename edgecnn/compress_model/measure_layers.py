@@ -1,9 +1,7 @@
 """A network's layers timed on the device that this runs on, to prune for that device on another machine."""
 
 import math
-from collections.abc import Iterable
 from pathlib import Path
-from typing import final
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +15,6 @@ from edgecnn.compress_model.stopwatch import Stopwatch
 from edgecnn.compress_model.trusted import module_of
 from edgecnn.core.bundle import Precision
 from edgecnn.core.layer_times import TimesFile
-from edgecnn.core.layers import LayerShape
-from edgecnn.core.measure import How
 from edgecnn.core.recipe import Recipe
 from edgecnn.models.build import build_model
 
@@ -59,32 +55,5 @@ def measure_layers(
     What the table in `folder` (default: the user's cache) holds already is not timed again.
     """
     table = LayerTable(stopwatch, folder, math.inf)
-    asked = _Asked(table)
-    timed_layers(layer_shapes(module, example), find_groups(module, example).groups, asked, FLOOR, None)
-    return table.part(asked.shapes)
-
-
-@final
-class _Asked:
-    """A table that remembers which layers it was asked for."""
-
-    def __init__(self, table: LayerTable) -> None:
-        self.shapes: list[LayerShape] = []
-        self._table = table
-
-    @property
-    def how(self) -> How:
-        return self._table.how
-
-    @property
-    def on(self) -> str:
-        return self._table.on
-
-    def prepare(self, shapes: Iterable[LayerShape]) -> None:
-        """Time `shapes`."""
-        self.shapes = list(shapes)
-        self._table.prepare(self.shapes)
-
-    def time_ms(self, shape: LayerShape) -> float | None:
-        """Return the time of a layer in ms."""
-        return self._table.time_ms(shape)
+    layers = timed_layers(layer_shapes(module, example), find_groups(module, example).groups, table, FLOOR, None)
+    return table.part(shape for layer in layers for shape in layer.surface.points)

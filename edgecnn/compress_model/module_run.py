@@ -11,13 +11,13 @@ from edgecnn.compress_model.progress import save_module
 from edgecnn.compress_model.run import compress
 from edgecnn.compress_model.trusted import module_of
 from edgecnn.core import atomic, evidence
-from edgecnn.core.compress_evidence import CompressResult
+from edgecnn.core.compress_evidence import COMPRESSION, CompressResult
 from edgecnn.core.recipe import CompressStep
 from edgecnn.core.registry import TARGETS
 from edgecnn.core.workdir import temporary
 from edgecnn.data.picture_input import Normalisation
 
-RESULT, ONNX = "compress.json", "model.onnx"
+ONNX = "model.onnx"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +85,6 @@ def run(options: ModuleOptions) -> CompressResult:
         opset = min(TARGETS[target].opset for target in options.targets)
         with atomic.new_folder(options.out) as folder:
             save_module(folder, smaller, module)
-            evidence.write(folder / RESULT, result)
+            evidence.write(folder / COMPRESSION, result)
             atomic.write_bytes(folder / ONNX, subject.to_onnx(smaller, opset).SerializeToString(deterministic=True))
     return result

@@ -55,7 +55,7 @@ class Lessons:
         monitor: judges a module that takes such frames; greater is better.
         base: how the network was first trained.
         seed: decides the order of batches.
-        loss: what labels say of outputs.
+        loss: what labels say of outputs; None where there are no labels.
         logits: outputs that are logits by name, with the axis their softmax runs along.
     """
 
@@ -63,7 +63,7 @@ class Lessons:
     monitor: Monitor
     base: TrainSection
     seed: int
-    loss: Loss
+    loss: Loss | None
     logits: Mapping[str, int]
 
 

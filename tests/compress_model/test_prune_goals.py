@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from small_subject import counted, network, subject
+from small_subject import Counted, counted, network, subject
 
 from edgecnn.compress_model.clock import Clock
 from edgecnn.compress_model.context import Context
@@ -11,22 +11,6 @@ from edgecnn.compress_model.steps import prune
 from edgecnn.core.compression import PruneStep
 from edgecnn.core.errors import GateError
 from edgecnn.core.measure import Measurement
-
-
-class Predicted:
-    """A prediction that counts the multiply-adds of the whole network, as the clock of these tests does."""
-
-    error, trials, on, align = 0.05, 3, "counted", None
-
-    def __init__(self, groups):
-        self.full = {group.name: group.channels for group in groups.groups}
-
-    def milliseconds(self, widths):
-        first, second, hidden = ({"0": 32, "3": 64, "7": 64, **widths}[name] for name in ("0", "3", "7"))
-        return 0.01 + 1e-6 * (64 * 27 * first + 16 * 9 * first * second + 16 * second * hidden + 2 * hidden)
-
-    def speedup(self, widths):
-        return self.milliseconds({}) / self.milliseconds(widths)
 
 
 class Verdict:
@@ -41,7 +25,7 @@ class Verdict:
 def it(monkeypatch):
     found = subject(network())
     monkeypatch.setattr(Clock, "time", counted(found))
-    monkeypatch.setattr(prune, "predictor", lambda _module, groups, *_: Predicted(groups))
+    monkeypatch.setattr(prune, "predictor", lambda _module, groups, *_: Counted(groups))
     monkeypatch.setattr("edgecnn.compress_model.pruning.can_pruning_help", Verdict)
     return found
 
@@ -52,7 +36,7 @@ def run(it, folder, **settings):
 
 
 def fastest(it):
-    return Verdict(Predicted(prune.find_groups(it.original, it.example)), None).best_speedup
+    return Verdict(Counted(prune.find_groups(it.original, it.example)), None).best_speedup
 
 
 def test_a_goal_within_the_verdicts_tolerance_is_met_by_the_fastest_widths(it, tmp_path):
@@ -88,8 +72,8 @@ def test_only_the_last_round_has_to_reach_its_goal(it, tmp_path, monkeypatch):
         lasts.append(last)
         return real(pruning, module, kept, goal, last=last)
 
-    truth = Predicted.milliseconds
-    monkeypatch.setattr(Predicted, "milliseconds", lambda self, widths: truth(self, widths) * (0.95 if widths else 1))
+    truth = Counted.milliseconds
+    monkeypatch.setattr(Counted, "milliseconds", lambda self, widths: truth(self, widths) * (0.95 if widths else 1))
     monkeypatch.setattr(Pruning, "cut_to", cut_to)
     found = run(it, tmp_path, speedup=3.0, steps=2)
     assert lasts == [False, True]
@@ -100,8 +84,8 @@ def test_only_the_last_round_has_to_reach_its_goal(it, tmp_path, monkeypatch):
 @pytest.mark.parametrize("off", [0.8, 1.25])
 def test_a_prediction_that_is_off_is_corrected_by_what_was_measured(it, tmp_path, monkeypatch, off):
     # The prediction says every cut network is `off` times as fast as it is: the first cut misses, later ones know.
-    truth, cuts = Predicted.milliseconds, []
-    monkeypatch.setattr(Predicted, "milliseconds", lambda self, widths: truth(self, widths) / (off if widths else 1))
+    truth, cuts = Counted.milliseconds, []
+    monkeypatch.setattr(Counted, "milliseconds", lambda self, widths: truth(self, widths) / (off if widths else 1))
     real = Pruning._cut
     monkeypatch.setattr(Pruning, "_cut", lambda *given: cuts.append(1) or real(*given))
     found = run(it, tmp_path, speedup=2.5, steps=1)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_subject import EXAMPLE, CountedTable, counted, network, subject
+from small_subject import EXAMPLE, Counted, CountedTable, counted, network, subject
 
 from edgecnn.compress.prune.groups import find_groups
 from edgecnn.compress.prune.predict import Trial
@@ -35,23 +35,6 @@ def trained(tmp_path_factory):
     return found.module
 
 
-class Counted:
-    """A prediction that counts the multiply-adds of the whole network, as the clock of these tests does."""
-
-    error, trials, on, align = 0.05, 3, "counted", None
-
-    def __init__(self, module, groups, subject):
-        self.module, self.groups, self.subject = module, groups, subject
-        self.full = {group.name: group.channels for group in groups.groups}
-
-    def milliseconds(self, widths):
-        first, second, hidden = ({"0": 32, "3": 64, "7": 64, **widths}[name] for name in ("0", "3", "7"))
-        return 0.01 + 1e-6 * (64 * 27 * first + 16 * 9 * first * second + 16 * second * hidden + 2 * hidden)
-
-    def speedup(self, widths):
-        return self.milliseconds({}) / self.milliseconds(widths)
-
-
 class Verdict:
     def __init__(self, predict, asked, **_):
         least = {name: max(1, -(-channels // 10)) for name, channels in predict.full.items()}
@@ -65,7 +48,7 @@ class Verdict:
 def it(trained, monkeypatch):
     found = subject(trained)
     monkeypatch.setattr(Clock, "time", counted(found))
-    monkeypatch.setattr(prune, "predictor", lambda module, groups, *_: Counted(module, groups, found))
+    monkeypatch.setattr(prune, "predictor", lambda _module, groups, *_: Counted(groups))
     monkeypatch.setattr("edgecnn.compress_model.pruning.can_pruning_help", Verdict)
     return found
 
@@ -295,7 +278,7 @@ def test_a_group_that_a_cut_left_unfindable_keeps_its_width(it, tmp_path, monkey
 
     monkeypatch.setattr("edgecnn.compress_model.worth.find_groups", later)
     step = PruneStep(speedup=1.5, batches=1, recover=None)
-    pruning = Pruning(step, context(it, tmp_path), "openvino", whole, Counted(it.original, whole, it), 1.0, ())
+    pruning = Pruning(step, context(it, tmp_path), "openvino", whole, Counted(whole), 1.0, ())
     module, made = pruning.cut_to(it.original, pruning.whole(), 1.5)
     assert made.speedup.value >= 1.5
     assert module[3].out_channels == 64
