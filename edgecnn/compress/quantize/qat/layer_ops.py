@@ -78,6 +78,9 @@ def conv(node: Node, inputs: Inputs) -> Tensor:
     kernel, strides, dilations = _window(node, weight.ndim - 2, weight.shape[2:])
     x = _padded(x, _pads(node, x, kernel, strides, dilations))
     call = CONVOLUTIONS[len(kernel)]
+    if max(strides) > 1:
+        # The gradient of a strided 1x1 convolution of channels-last pixels ends the process (torch 2.13 on x86).
+        x = x.contiguous()
     return call(x, weight, maybe(inputs, 2), strides, 0, dilations, node.get("group", 1))
 
 

@@ -195,3 +195,22 @@ def test_an_operator_without_a_gradient_is_refused_in_one_line():
     model.graph.node[1].op_type = "Celu"
     with pytest.raises(InputError, match="training can't run Celu; quantize this network without training"):
         FakeQuantized(model)
+
+
+def test_a_strided_shortcut_on_camera_pixels_has_a_gradient():
+    # Frames come with their channels last, and a transposed view of them keeps that layout up to here.
+    rng = np.random.default_rng(0)
+    weight = onnx.numpy_helper.from_array(rng.normal(size=(16, 8, 1, 1)).astype(np.float32), "w")
+    nodes = [
+        onnx.helper.make_node("Transpose", ["image"], ["x"], perm=[0, 3, 1, 2]),
+        onnx.helper.make_node("Conv", ["x", "w"], ["y"], strides=[2, 2]),
+    ]
+    frames = onnx.helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, [32, 36, 80, 8])
+    answer = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [32, 16, 18, 40])
+    graph = onnx.helper.make_graph(nodes, "shortcut", [frames], [answer], [weight])
+    module = FakeQuantized(
+        onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    )
+    (given,) = module(torch.from_numpy(rng.normal(size=(32, 36, 80, 8)).astype(np.float32)))
+    given.square().sum().backward()
+    assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in module.parameters())
