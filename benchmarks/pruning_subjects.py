@@ -109,7 +109,7 @@ def trained(
     (folder / "prepared").mkdir(exist_ok=True)
     job = Job(recipe, {"data": done["data"]}, folder, folder / "prepared")
     subject = recipe_subject(job, done["train"] / "model.safetensors" if base is None else base)
-    held, shown = (list(read_split(done["data"], split)) for split in ("val", "train"))
+    held, shown = (list(read_split(done["data"], split, recipe)) for split in ("val", "train"))
     spread = np.linspace(0, len(shown) - 1, min(recipe.data.calibration_frames, len(shown))).astype(int)
     return Trained(
         name,

@@ -16,6 +16,7 @@ from edgecnn.core.bundle import DecodeSpec, open_bundle
 from edgecnn.core.registry import resolve
 from edgecnn.data.road import RoadScenes
 from edgecnn.data.sample import Sample, read_image
+from edgecnn.data.split import read_for
 from edgecnn.runtime.preprocess import prepare
 
 SCENE_WIDTH, SCENE_HEIGHT, SEED = 320, 180, 11
@@ -114,7 +115,8 @@ def labelled(name: str, bundle: Path, root: Path, form: str, count: int, held_ou
         raise SystemExit(f"{bundle}: holds no FP32 network for ONNX Runtime that takes camera frames")
     file = folder / f"{name}.onnx"
     file.write_bytes(opened.read(floats[0].files[0]))
-    samples = list(resolve("format", form)(root, ()))
+    codec = resolve("codec", opened.manifest.decode.codec)(opened.manifest.decode.params)
+    samples = list(read_for(codec, form, root))
     judged = np.unique(np.linspace(0, len(samples) - 1, min(held_out, len(samples))).astype(int))
     others = np.setdiff1d(np.arange(len(samples)), judged)
     if not len(others):

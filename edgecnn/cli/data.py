@@ -43,13 +43,13 @@ def make(*, folder: Path, frames: int, seed: int, size: str, conditions: tuple[s
 def check(*, folder: Path, form: str, as_json: bool) -> None:
     """Read every label and open every picture of the data set in FOLDER; a fault is named with file and line."""
     from edgecnn.core.errors import DataError
-    from edgecnn.core.registry import resolve
+    from edgecnn.data.formats.format import read
     from edgecnn.data.sample import read_image
 
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
     frames = lines = 0
-    for sample in resolve("format", form)(folder, ()):
+    for sample in read(form, folder):
         read_image(sample.image)
         frames += 1
         lines += len(sample.truth.lines)

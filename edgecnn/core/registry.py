@@ -70,7 +70,7 @@ CODECS: dict[str, Entry] = {
 }
 DRAWINGS: dict[str, Entry] = {"lanes": Entry("edgecnn.runtime.drawing.lanes:draw")}
 METRICS: dict[str, Entry] = {"tusimple": Entry("edgecnn.metrics.tusimple:TuSimple")}
-FORMATS: dict[str, Entry] = {"tusimple": Entry("edgecnn.data.formats.tusimple:read")}
+FORMATS: dict[str, Entry] = {"tusimple": Entry("edgecnn.data.formats.tusimple:FORMAT")}
 MODELS: dict[str, Entry] = {
     "lane_rows": Entry("edgecnn.models.lane_rows:build", "train"),
     "ufld": Entry("edgecnn.models.ufld:build", "train"),

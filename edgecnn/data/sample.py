@@ -25,11 +25,15 @@ class Sample:
         image: the picture's file.
         truth: what a perfect network would answer, in the picture's own pixels.
         tags: conditions such as "night", "rain" or "curve"; empty where a data set names none.
+        where: file and line (or entry) of its label, which faults are told by.
+        masks: a picture of its size, uint16 PNG: 0 where nobody is seen, n + 1 where object n of the truth is.
     """
 
     image: Path
     truth: Result
     tags: tuple[str, ...] = ()
+    where: str = ""
+    masks: Path | None = None
 
 
 def read_image(path: Path) -> Frame:

@@ -10,8 +10,8 @@ from edgecnn.core.errors import DataError, StageError
 from edgecnn.core.evidence import DataResult, Split
 from edgecnn.core.progress import bar
 from edgecnn.core.recipe import Recipe, RoadSource, Source
-from edgecnn.core.registry import resolve
 from edgecnn.core.stage import Job
+from edgecnn.data.formats.format import format_of, read
 from edgecnn.data.road import RoadScenes
 from edgecnn.data.road.write import write_tusimple
 from edgecnn.data.split import DATA
@@ -29,7 +29,7 @@ class DataStage:
     def parameters(self, recipe: Recipe) -> Any:
         """Return the sources; of a data set on disk also the digests of its label files."""
         sources = {"train": recipe.data.train, "val": recipe.data.val}
-        digests = {name: _label_digests(Path(s.root), s.labels) for name, s in sources.items() if s.root}
+        digests = {name: _label_digests(s.format, Path(s.root), s.labels) for name, s in sources.items() if s.root}
         return {"sources": msgspec.to_builtins(sources), "labels": digests}
 
     def run(self, job: Job) -> None:
@@ -52,10 +52,12 @@ class DataStage:
 def _split(source: Source, job: Job, name: str) -> Split:
     if source.road is None:
         root = Path(source.root).resolve()
-        frames = sum(1 for _ in resolve("format", source.format)(root, source.labels))
-        return Split(source.format, str(root), source.labels, frames, _label_digests(root, source.labels))
+        frames = sum(1 for _ in read(source.format, root, source.labels))
+        return Split(
+            source.format, str(root), source.labels, frames, _label_digests(source.format, root, source.labels)
+        )
     _draw(source.road, job.partial / name, name)
-    return Split("tusimple", name, (), source.road.frames, _label_digests(job.partial / name, ()))
+    return Split("tusimple", name, (), source.road.frames, _label_digests("tusimple", job.partial / name, ()))
 
 
 def _draw(road: RoadSource, folder: Path, name: str) -> None:
@@ -65,11 +67,11 @@ def _draw(road: RoadSource, folder: Path, name: str) -> None:
         write_tusimple(folder, scenes, road.frames, part=PART, progress=lambda done, _: shown.reach(done))
 
 
-def _label_digests(root: Path, names: tuple[str, ...]) -> dict[str, str]:
-    """Return the digests of the label files named, or of every label file in `root`."""
+def _label_digests(form: str, root: Path, names: tuple[str, ...]) -> dict[str, str]:
+    """Return the digests of the label files named, or of every label file of the format in `root`."""
     if not root.is_dir():
         raise DataError(f"{root}: no such data folder; set data.train.root and data.val.root to your data set")
-    labels = [root / name for name in names] or sorted(root.glob("*.json"))
+    labels = [root / name for name in names] or format_of(form).label_files(root)
     for path in labels:
         if not path.is_file():
             raise DataError(f"{path}: no such label file")

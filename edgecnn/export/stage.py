@@ -69,7 +69,7 @@ class ExportStage:
             model = export(module, frame, normalise, outputs, opset)
             atomic.write_bytes(job.out / name, model.SerializeToString(deterministic=True))
             models[str(opset)] = name
-        frames = golden_frames(list(read_split(job.inputs["data"], "val")), frame)
+        frames = golden_frames(list(read_split(job.inputs["data"], "val", job.recipe)), frame)
         atomic.write_bytes(job.out / GOLDEN, npz_bytes(golden(module, frame, normalise, outputs, frames)))
         versions = {name: version(name) for name in PACKAGES}
         evidence.write(job.out / RESULT, ExportResult(models, len(frames), versions))

@@ -11,6 +11,7 @@ from edgecnn.core.registry import TASKS, nearest, resolve
 from edgecnn.core.tensor import FrameSpec, TensorSpec
 from edgecnn.data.calibration import ENOUGH_TO_PART, spread
 from edgecnn.data.sample import Sample, read_image
+from edgecnn.data.split import read_for
 from edgecnn.data.spool import Feeds
 from edgecnn.quantize_onnx.options import Labels
 from edgecnn.runtime.preprocess import prepare
@@ -73,7 +74,7 @@ def open_labelled(asked: Labels, frame: FrameSpec | None, input_name: str, outpu
     _check_outputs(asked.task, codec.outputs, outputs)
     if not asked.root.is_dir():
         raise DataError(f"{asked.root}: no such data folder")
-    samples = list(resolve("format", asked.form)(asked.root, ()))
+    samples = list(read_for(codec, asked.form, asked.root))
     if not samples:
         raise DataError(f"{asked.root}: holds no labelled frame")
     apart = len(samples) >= ENOUGH_TO_PART

@@ -20,6 +20,14 @@ class Codec(Protocol):
     outputs: tuple[TensorSpec, ...]
     logits: Mapping[str, int]
 
+    def truth(self, truth: Result) -> Any:
+        """Return what this codec speaks of in a data set's truth: one part of it, in the codec's own classes.
+
+        Raises:
+            DataError: it holds nothing of the kind.
+        """
+        ...
+
     def encode(self, truth: Any) -> dict[str, NDArray[Any]]:
         """Return the training targets of one frame, without a batch axis."""
         ...

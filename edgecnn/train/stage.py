@@ -94,7 +94,7 @@ def monitored(job: Job) -> tuple[list[Sample], list[Sample]]:
     Raises:
         DataError: there are too few.
     """
-    section, samples = job.recipe.train, list(read_split(job.inputs["data"], "train"))
+    section, samples = job.recipe.train, list(read_split(job.inputs["data"], "train", job.recipe))
     held = min(section.monitor_frames, len(samples) // 5)
     if len(samples) - held < section.batch_size or held < 1:
         raise DataError(f"{len(samples)} training frames are too few for train.batch_size {section.batch_size}")

@@ -9,6 +9,7 @@ from edgecnn.core.errors import DataError, EngineError, InputError
 from edgecnn.core.evidence import Gate, Verdict
 from edgecnn.core.recipe import VerifySection
 from edgecnn.core.registry import TASKS, resolve
+from edgecnn.data.split import read_for
 from edgecnn.runtime import load
 from edgecnn.verify.gates import gates
 from edgecnn.verify.parity import parity
@@ -31,7 +32,8 @@ def verify_bundle(bundle: Path, data: Path | None, form: str, max_drop: float, t
         return gates([_parity_only(bundle, artefact, settings, threads) for artefact in artefacts], "", "", settings)
     if not data.is_dir():
         raise DataError(f"{data}: no such data folder")
-    samples = list(resolve("format", form)(data, ()))
+    codec = resolve("codec", manifest.decode.codec)(manifest.decode.params)
+    samples = list(read_for(codec, form, data))
     names = [artefact.name for artefact in artefacts]
     with TemporaryDirectory() as folder:
         return verify(bundle, names, samples, settings, threads, Path(folder)).gates

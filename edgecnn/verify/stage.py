@@ -37,7 +37,7 @@ class VerifyStage:
         """Judge every artefact of the draft bundle on every validation frame."""
         bundle = job.inputs["compile"] / "bundle"
         artefacts = [artefact.name for artefact in open_bundle(bundle.resolve()).manifest.artefacts]
-        samples = list(read_split(job.inputs["data"], "val"))
+        samples = list(read_split(job.inputs["data"], "val", job.recipe))
         settings, threads = job.recipe.verify, job.recipe.bench.threads
         # The compress stage leaves it only where the recipe has steps.
         whole = job.inputs["compress"] / UNCOMPRESSED_FILE

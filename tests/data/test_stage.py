@@ -53,8 +53,8 @@ def test_cut_off_between_parts_it_goes_on_and_ends_with_the_same_bytes(recipe, t
     cut = run(recipe, tmp_path / "cut")
     assert drawn == ["000006", "000000", "000001"]  # the last scene of train, then val
     assert atomic.sha256_tree(cut) == atomic.sha256_tree(whole)
-    assert len(list(read_split(cut, "train"))) == 7
-    assert len(list(read_split(cut, "val"))) == 2
+    assert len(list(read_split(cut, "train", recipe))) == 7
+    assert len(list(read_split(cut, "val", recipe))) == 2
 
 
 def test_a_data_set_on_disk_is_counted_and_keyed_by_its_labels(recipe, tmp_path):
@@ -64,7 +64,7 @@ def test_a_data_set_on_disk_is_counted_and_keyed_by_its_labels(recipe, tmp_path)
     before = DataStage().parameters(real)
     out = run(real, tmp_path / "real")
     told = (out / "data.json").read_bytes()
-    assert [s.image.exists() for s in read_split(out, "train")] == [True] * 7
+    assert [s.image.exists() for s in read_split(out, "train", recipe)] == [True] * 7
     labels = next((drawn / "train").glob("*.json"))
     labels.write_text(labels.read_text().replace('"tags"', '"marks"'))
     assert DataStage().parameters(real) != before
@@ -100,9 +100,9 @@ def test_the_full_size_recipe_reads_the_published_layout(tmp_path):
     }
     recipe = load_recipe(shared.find("recipes", "lane-tusimple"), roots)
     out = run(recipe, tmp_path / "work")
-    train = list(read_split(out, "train"))
+    train = list(read_split(out, "train", recipe))
     assert len(train) == 6
-    assert len(list(read_split(out, "val"))) == 2
+    assert len(list(read_split(out, "val", recipe))) == 2
     truth = train[0].truth
     assert (truth.width, truth.height, truth.rows.tolist()) == (1280, 720, [240, 250, 400, 710])
     assert sorted(truth.positions) == [-1, 1, 2]

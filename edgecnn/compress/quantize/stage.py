@@ -130,7 +130,7 @@ def _searched(model: onnx.ModelProto, target: str, settings: Settings, job: Job)
 def _judge_samples(job: Job) -> list[Sample]:
     """Return training samples between those that calibrate, evenly spread; all of them where there are too few."""
     section = job.recipe.quantize
-    samples = list(read_split(job.inputs["data"], "train"))
+    samples = list(read_split(job.inputs["data"], "train", job.recipe))
     calibrate = set(_spread(len(samples), job.recipe.data.calibration_frames))
     free = [sample for index, sample in enumerate(samples) if index not in calibrate] or samples
     count = section.judge_frames if section is not None else 0
@@ -168,6 +168,6 @@ class Frames:
 
 def training_frames(job: Job, label: str = "", limit: int | None = None) -> Frames:
     """Return up to `data.calibration_frames` training frames (at most `limit`), evenly spread."""
-    samples = list(read_split(job.inputs["data"], "train"))
+    samples = list(read_split(job.inputs["data"], "train", job.recipe))
     count = min(limit or job.recipe.data.calibration_frames, job.recipe.data.calibration_frames)
     return Frames(job, [samples[index].image for index in _spread(len(samples), count)], label)

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,45 +15,80 @@ from numpy.typing import NDArray
 from edgecnn.core.errors import DataError
 from edgecnn.core.lane_order import positions
 from edgecnn.core.results import Lanes
+from edgecnn.data.formats.format import Fault
 from edgecnn.data.sample import Sample, image_size
 
 ABSENT = -2
 _KEYS = ("lanes", "h_samples", "raw_file")
 
 
-def read(root: Path, labels: tuple[str, ...] = ()) -> Iterator[Sample]:
-    """Yield the samples of the TuSimple folder `root`, one label line at a time.
+@final
+class TuSimple:
+    """Lane lines, read at fixed rows."""
 
-    Picture sizes come from the header of the first picture of each folder, not from every file.
+    name = "tusimple"
+    holds = frozenset({"lanes"})
 
-    Args:
-        root: the folder that `raw_file` is relative to.
-        labels: label files relative to `root`; by default every *.json in it that is in TuSimple form.
+    def recognise(self, root: Path) -> bool:
+        """Return whether a *.json of `root` is in TuSimple form."""
+        return any(_is_label_file(path) for path in sorted(root.glob("*.json")))
+
+    def label_files(self, root: Path) -> list[Path]:
+        """Return every *.json of `root` that is in TuSimple form.
+
+        Raises:
+            DataError: there is none.
+        """
+        if not root.is_dir():
+            raise DataError(f"{root}: no such folder; give the folder that holds TuSimple's label files and clips/")
+        found = [path for path in sorted(root.glob("*.json")) if _is_label_file(path)]
+        if not found:
+            raise DataError(f"{root}: no *.json label file in TuSimple form (JSON lines with {', '.join(_KEYS)})")
+        return found
+
+    def entries(self, root: Path, labels: tuple[str, ...] = ()) -> Iterator[Sample | Fault]:
+        """Yield the samples of the TuSimple folder `root`, which `raw_file` is relative to, one label line at a time.
+
+        Picture sizes come from the header of the first picture of each folder, not from every file.
+        """
+        root = Path(root)
+        sizes: dict[Path, tuple[int, int]] = {}
+        for path in [root / name for name in labels] or self.label_files(root):
+            for where, line in _lines(path):
+                try:
+                    yield _sample(root, _record(line), sizes, where)
+                except DataError as error:
+                    yield Fault(where, str(error))
+
+    def write(self, folder: Path, samples: Iterable[Sample]) -> int:
+        """Write `samples` to `folder`: pictures below clips/, one label file."""
+        raise NotImplementedError
+
+
+FORMAT = TuSimple()
+
+
+def _sample(root: Path, record: dict[str, Any], sizes: dict[Path, tuple[int, int]], where: str) -> Sample:
+    image = root / record["raw_file"]
+    if image.parent not in sizes:
+        sizes[image.parent] = image_size(image)
+    return Sample(image, lanes_of(record, *sizes[image.parent]), _tags(record), where)
+
+
+def lanes_of(record: dict[str, Any], width: int, height: int) -> Lanes:
+    """Return the `Lanes` of one parsed label line.
 
     Raises:
-        DataError: there is no label file, or one of its lines is broken; the message names file and line.
+        DataError: it is no label line.
     """
-    root = Path(root)
-    sizes: dict[Path, tuple[int, int]] = {}
-    for path in [root / name for name in labels] or _label_files(root):
-        for where, record in _records(path):
-            image = root / record["raw_file"]
-            if image.parent not in sizes:
-                sizes[image.parent] = image_size(image)
-            truth = lanes_of(record, *sizes[image.parent], where=where)
-            yield Sample(image, truth, _tags(record, where))
-
-
-def lanes_of(record: dict[str, Any], width: int, height: int, *, where: str) -> Lanes:
-    """Return the `Lanes` of one parsed label line; `where` begins every `DataError`."""
-    rows = _numbers(record["h_samples"], f"{where}: 'h_samples'")
+    rows = _numbers(record["h_samples"], "'h_samples'")
     if not isinstance(record["lanes"], list):
-        raise DataError(f"{where}: 'lanes' must be a list of lists of numbers")
+        raise DataError("'lanes' must be a list of lists of numbers")
     lines = []
     for number, lane in enumerate(record["lanes"]):
-        xs = _numbers(lane, f"{where}: lane {number}")
+        xs = _numbers(lane, f"lane {number}")
         if len(xs) != len(rows):
-            raise DataError(f"{where}: lane {number} has {len(xs)} values for {len(rows)} h_samples; they must match")
+            raise DataError(f"lane {number} has {len(xs)} values for {len(rows)} h_samples; they must match")
         seen = xs >= 0
         if np.count_nonzero(seen) >= 2:
             line = np.stack([xs[seen], rows[seen]], axis=1)
@@ -111,15 +146,6 @@ def _row_values(line: NDArray[np.float32], rows: NDArray[np.float32], width: int
     return [int(x) if 0 <= x < width else ABSENT for x in xs]
 
 
-def _label_files(root: Path) -> list[Path]:
-    if not root.is_dir():
-        raise DataError(f"{root}: no such folder; give the folder that holds TuSimple's label files and clips/")
-    found = [path for path in sorted(root.glob("*.json")) if _is_label_file(path)]
-    if not found:
-        raise DataError(f"{root}: no *.json label file in TuSimple form (JSON lines with {', '.join(_KEYS)})")
-    return found
-
-
 def _is_label_file(path: Path) -> bool:
     with path.open("rb") as file:
         first = next((line for line in file if line.strip()), b"")
@@ -131,7 +157,7 @@ def _is_label_file(path: Path) -> bool:
     return isinstance(record, dict) and "lanes" in record and "run_time" not in record
 
 
-def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _lines(path: Path) -> Iterator[tuple[str, bytes]]:
     try:
         file = path.open("rb")
     except OSError as error:
@@ -139,21 +165,21 @@ def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     with file:
         for number, line in enumerate(file, 1):
             if line.strip():
-                yield f"{path}:{number}", _record(line, f"{path}:{number}")
+                yield f"{path}:{number}", line
 
 
-def _record(line: bytes, where: str) -> dict[str, Any]:
+def _record(line: bytes) -> dict[str, Any]:
     try:
         record = json.loads(line)
     except ValueError as error:
-        raise DataError(f"{where}: not JSON ({error}); mend or remove the line") from error
+        raise DataError(f"not JSON ({error}); mend or remove the line") from error
     if not isinstance(record, dict):
-        raise DataError(f"{where}: a label line must be a JSON object, not {type(record).__name__}")
+        raise DataError(f"a label line must be a JSON object, not {type(record).__name__}")
     for key in _KEYS:
         if key not in record:
-            raise DataError(f"{where}: key '{key}' is missing; a label line has {', '.join(_KEYS)}")
+            raise DataError(f"key '{key}' is missing; a label line has {', '.join(_KEYS)}")
     if not isinstance(record["raw_file"], str) or not record["raw_file"]:
-        raise DataError(f"{where}: 'raw_file' must be the path of a picture")
+        raise DataError("'raw_file' must be the path of a picture")
     return record
 
 
@@ -166,8 +192,8 @@ def _numbers(values: object, what: str) -> NDArray[np.float32]:
     return array
 
 
-def _tags(record: dict[str, Any], where: str) -> tuple[str, ...]:
+def _tags(record: dict[str, Any]) -> tuple[str, ...]:
     tags = record.get("tags", [])
     if not isinstance(tags, list) or any(not isinstance(tag, str) for tag in tags):
-        raise DataError(f"{where}: 'tags' must be a list of words")
+        raise DataError("'tags' must be a list of words")
     return tuple(tags)

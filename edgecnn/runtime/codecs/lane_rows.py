@@ -12,8 +12,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.core.errors import InputError
-from edgecnn.core.results import Float32, Lanes, x_at
+from edgecnn.core.errors import DataError, InputError
+from edgecnn.core.results import Float32, Lanes, Result, Scene, x_at
 from edgecnn.core.tensor import TensorSpec
 
 ABSENT = -1e3
@@ -57,6 +57,18 @@ class LaneRowsCodec:
             TensorSpec("exist", (1, 2, grid.rows, grid.lanes), "float32"),
         )
         self.logits = {"loc": 1, "exist": 1}
+
+    def truth(self, truth: Result) -> Lanes:
+        """Return the lane lines of a data set's truth.
+
+        Raises:
+            DataError: it holds none.
+        """
+        if isinstance(truth, Scene):
+            return truth.lanes
+        if not isinstance(truth, Lanes):
+            raise DataError(f"a label of {type(truth).__name__.lower()} where lane lines are needed")
+        return truth
 
     def encode(self, truth: Lanes) -> dict[str, NDArray[Any]]:
         """Return `column` float32 [rows, lanes]: the line's place in cells, `ABSENT` where there is none.

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 from numpy.typing import NDArray
 
-from edgecnn.core.errors import InputError
-from edgecnn.core.results import Tensors
+from edgecnn.core.errors import DataError, InputError
+from edgecnn.core.results import Result, Tensors
 from edgecnn.core.tensor import TensorSpec
 
 
@@ -26,6 +26,10 @@ class TensorsCodec:
         except msgspec.ValidationError as error:
             raise InputError(f"decode parameters of tensors: {error}") from error
         self.logits: dict[str, int] = {}
+
+    def truth(self, truth: Result) -> Any:
+        """Raise `DataError`: labels say nothing of outputs whose meaning is unknown."""
+        raise DataError(f"a label of {type(truth).__name__.lower()} says nothing of outputs of unknown meaning")
 
     def encode(self, truth: Any) -> dict[str, NDArray[Any]]:
         """Raise `InputError`: nothing is known of these outputs that a network could be trained on."""

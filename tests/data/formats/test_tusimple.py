@@ -8,7 +8,8 @@ import pytest
 
 from edgecnn.core.errors import DataError
 from edgecnn.core.results import Lanes
-from edgecnn.data.formats.tusimple import label_record, predictions, read, write_labels
+from edgecnn.data.formats.format import read
+from edgecnn.data.formats.tusimple import label_record, predictions, write_labels
 
 ROWS = [100, 110, 120, 130]
 GOOD = {"lanes": [[-2, 50, 40, 30], [90, 100, 110, -2]], "h_samples": ROWS, "raw_file": "clips/a/1.jpg"}
@@ -28,7 +29,7 @@ def labelled(root, *lines, name="label_data.json"):
 
 
 def test_lines_carry_points_rows_size_positions_and_tags(root):
-    (sample,) = read(labelled(root, {**GOOD, "tags": ["day", "curve"]}))
+    (sample,) = read("tusimple", labelled(root, {**GOOD, "tags": ["day", "curve"]}))
     lanes = sample.truth
     assert sample.image == root / "clips/a/1.jpg"
     assert sample.tags == ("day", "curve")
@@ -42,17 +43,19 @@ def test_lines_carry_points_rows_size_positions_and_tags(root):
 def test_row_grids_may_differ_between_files_and_blank_lines_are_skipped(root):
     labelled(root, GOOD, "", name="b.json")
     labelled(root, {**GOOD, "h_samples": [10, 20], "lanes": [[5, 6]]}, name="a.json")
-    assert [len(sample.truth.rows) for sample in read(root)] == [2, 4]
-    assert [len(sample.truth.rows) for sample in read(root, ("b.json",))] == [4]
+    assert [len(sample.truth.rows) for sample in read("tusimple", root)] == [2, 4]
+    assert [len(sample.truth.rows) for sample in read("tusimple", root, ("b.json",))] == [4]
 
 
 def test_lines_of_fewer_than_two_points_are_dropped(root):
-    (sample,) = read(labelled(root, {**GOOD, "lanes": [[-2, -2, -2, -2], [-2, 7, -2, -2], GOOD["lanes"][0]]}))
+    (sample,) = read(
+        "tusimple", labelled(root, {**GOOD, "lanes": [[-2, -2, -2, -2], [-2, 7, -2, -2], GOOD["lanes"][0]]})
+    )
     assert len(sample.truth.lines) == 1
 
 
 def test_rows_in_falling_order_come_back_sorted(root):
-    (sample,) = read(labelled(root, {**GOOD, "h_samples": ROWS[::-1], "lanes": [[30, 40, 50, -2]]}))
+    (sample,) = read("tusimple", labelled(root, {**GOOD, "h_samples": ROWS[::-1], "lanes": [[30, 40, 50, -2]]}))
     assert sample.truth.lines[0].tolist() == [[50, 110], [40, 120], [30, 130]]
 
 
@@ -76,7 +79,7 @@ def test_rows_in_falling_order_come_back_sorted(root):
 )
 def test_a_broken_line_is_named_by_file_and_number(root, line, words):
     labelled(root, GOOD, line)
-    samples = read(root)
+    samples = read("tusimple", root)
     next(samples)
     with pytest.raises(DataError, match=rf"label_data\.json:2: .*{words}") as caught:
         next(samples)
@@ -86,35 +89,35 @@ def test_a_broken_line_is_named_by_file_and_number(root, line, words):
 def test_a_damaged_first_line_is_reported_not_skipped(root):
     labelled(root, '{"lanes": [[1, 2]], "h_samples": [1, 2], "raw_fi')
     with pytest.raises(DataError, match=r"label_data\.json:1: not JSON"):
-        next(read(root))
+        next(read("tusimple", root))
 
 
 def test_other_json_files_are_no_labels(root):
     (root / "notes.json").write_text('{"author": "x"}')
     predictions(root / "pred.json", [], ROWS)
     labelled(root, GOOD)
-    assert len(list(read(root))) == 1
+    assert len(list(read("tusimple", root))) == 1
 
 
 def test_folders_without_labels_say_what_is_missing(tmp_path):
     with pytest.raises(DataError, match=r"no \*\.json label file"):
-        next(read(tmp_path))
+        next(read("tusimple", tmp_path))
     with pytest.raises(DataError, match="no such folder"):
-        next(read(tmp_path / "none"))
+        next(read("tusimple", tmp_path / "none"))
     with pytest.raises(DataError, match="check the label file's name"):
-        next(read(tmp_path, ("none.json",)))
+        next(read("tusimple", tmp_path, ("none.json",)))
 
 
 def test_a_missing_picture_is_an_error(root):
     with pytest.raises(DataError, match="can't be read"):
-        next(read(labelled(root, {**GOOD, "raw_file": "clips/b/2.jpg"})))
+        next(read("tusimple", labelled(root, {**GOOD, "raw_file": "clips/b/2.jpg"})))
 
 
 def test_labels_survive_the_round_trip(root):
     line = np.array([[50.4, 110], [40.6, 120], [30, 130]], np.float32)
     lanes = Lanes((line,), 160, 144, (-1,), rows=np.array(ROWS, np.float32))
     write_labels(root / "label_data.json", [label_record(lanes, "clips/a/1.jpg", ("rain",))])
-    (sample,) = read(root)
+    (sample,) = read("tusimple", root)
     assert sample.truth.lines[0].tolist() == [[50, 110], [41, 120], [30, 130]]
     assert sample.truth.positions == (-1,)
     assert sample.tags == ("rain",)

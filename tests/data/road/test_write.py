@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edgecnn.core.errors import DataError, InputError
-from edgecnn.data.formats.tusimple import read
+from edgecnn.data.formats.format import read
 from edgecnn.data.road import RoadScenes
 from edgecnn.data.road.write import LABEL_FILE, write_tusimple
 from edgecnn.data.sample import read_image
@@ -21,7 +21,7 @@ def files_of(folder):
 
 def test_what_is_written_is_read_back_rounded(tmp_path):
     write_tusimple(tmp_path, SCENES, 6, start=998, workers=1)
-    samples = list(read(tmp_path))
+    samples = list(read("tusimple", tmp_path))
     assert [sample.image.relative_to(tmp_path).as_posix() for sample in samples][1:3] == [
         "clips/0000/000999.jpg",
         "clips/0001/001000.jpg",
