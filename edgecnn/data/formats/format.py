@@ -7,15 +7,24 @@ from typing import Protocol, cast
 
 from edgecnn.core.errors import DataError
 from edgecnn.core.registry import resolve
-from edgecnn.data.sample import Sample
+from edgecnn.data.sample import PictureError, Sample
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with one entry: `where` is file and line, `text` says what and how to mend it."""
+    """What is wrong with one entry: `where` is file and line, `text` says what and how to mend it.
+
+    `kind` is "label", or "picture" where the label can be read and its picture can't.
+    """
 
     where: str
     text: str
+    kind: str = "label"
+
+
+def fault_of(where: str, error: DataError) -> Fault:
+    """Return the fault that `error` is for the entry at `where`."""
+    return Fault(where, str(error), "picture" if isinstance(error, PictureError) else "label")
 
 
 class Format(Protocol):
