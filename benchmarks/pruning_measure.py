@@ -74,7 +74,8 @@ def scores(contest: Contest, engine: Engine) -> list[Any]:
     """Return what each held-out frame scores by the task's metric."""
     trained = contest.trained
     task = TASKS[trained.recipe.task]
-    codec, metric = resolve("codec", task.codec)(trained.recipe.model.decode), resolve("metric", task.metric)()
+    model, metric = trained.recipe.model, resolve("metric", task.metric)()
+    codec = resolve("codec", task.codec)(model.decode, model.frame)
     found = []
     for frame, truth in zip(trained.frames, trained.truths, strict=True):
         decoded = codec.decode(engine.infer({"image": frame}), truth.width, truth.height)

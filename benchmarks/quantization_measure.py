@@ -80,7 +80,7 @@ def _points_lost(
     reference: list[dict[str, NDArray[Any]]], candidate: list[dict[str, NDArray[Any]]], truth: Truth
 ) -> Measurement:
     task = TASKS[truth.task]
-    codec, metric = resolve("codec", truth.decode.codec)(truth.decode.params), resolve("metric", task.metric)()
+    codec, metric = truth.codec, resolve("metric", task.metric)()
     before, after = (
         [
             metric.score(codec.decode(given, sample.truth.width, sample.truth.height), sample.truth)

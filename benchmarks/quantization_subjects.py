@@ -12,11 +12,11 @@ from networks import NETWORKS
 from networks.trained_like import make_trained_like
 from numpy.typing import NDArray
 
-from edgecnn.core.bundle import DecodeSpec, open_bundle
-from edgecnn.core.registry import resolve
+from edgecnn.core.bundle import open_bundle
 from edgecnn.data.road import RoadScenes
 from edgecnn.data.sample import Sample, read_image
 from edgecnn.data.split import read_for
+from edgecnn.runtime.codec import Codec, codec_of
 from edgecnn.runtime.preprocess import prepare
 
 SCENE_WIDTH, SCENE_HEIGHT, SEED = 320, 180, 11
@@ -26,10 +26,10 @@ IMAGES, VIDEOS = {".jpg", ".jpeg", ".png", ".bmp"}, {".mp4", ".avi", ".mkv"}
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What the held-out frames show: the task and its decoding, and a sample for each of them in order."""
+    """What the held-out frames show: the task and its codec, and a sample for each of them in order."""
 
     task: str
-    decode: DecodeSpec
+    codec: Codec
     samples: tuple[Sample, ...]
 
 
@@ -115,7 +115,7 @@ def labelled(name: str, bundle: Path, root: Path, form: str, count: int, held_ou
         raise SystemExit(f"{bundle}: holds no FP32 network for ONNX Runtime that takes camera frames")
     file = folder / f"{name}.onnx"
     file.write_bytes(opened.read(floats[0].files[0]))
-    codec = resolve("codec", opened.manifest.decode.codec)(opened.manifest.decode.params)
+    codec = codec_of(opened.manifest)
     samples = list(read_for(codec, form, root))
     judged = np.unique(np.linspace(0, len(samples) - 1, min(held_out, len(samples))).astype(int))
     others = np.setdiff1d(np.arange(len(samples)), judged)
@@ -123,7 +123,7 @@ def labelled(name: str, bundle: Path, root: Path, form: str, count: int, held_ou
         raise SystemExit(f"{root}: {len(samples)} frames are too few to hold {held_out} out")
     chosen = others[np.unique(np.linspace(0, len(others) - 1, min(count, len(others))).astype(int))]
     seen, unseen = (np.stack([prepare(read_image(samples[i].image), spec) for i in part]) for part in (chosen, judged))
-    truth = Truth(opened.manifest.task, opened.manifest.decode, tuple(samples[i] for i in judged))
+    truth = Truth(opened.manifest.task, codec, tuple(samples[i] for i in judged))
     return Subject(name, file, _stored(folder, name, floats[0].inputs[0].name, seen), unseen, truth=truth)
 
 

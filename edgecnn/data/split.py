@@ -24,7 +24,7 @@ def read_split(folder: Path, name: str, recipe: Recipe) -> Iterator[Sample]:
     Their truth is what the recipe's task speaks of.
     """
     split: Split = getattr(evidence.read(folder / DATA, DataResult), name)
-    codec = resolve("codec", TASKS[recipe.task].codec)(recipe.model.decode)
+    codec = resolve("codec", TASKS[recipe.task].codec)(recipe.model.decode, recipe.model.frame)
     return read_for(codec, split.format, folder / split.root, split.labels)
 
 

@@ -41,6 +41,6 @@ class BuildModel(Protocol):
 
 def build_model(recipe: Recipe) -> nn.Module:
     """Return the recipe's network with fresh weights; its shape of answer comes from the task's codec."""
-    codec = resolve("codec", TASKS[recipe.task].codec)(recipe.model.decode)
+    codec = resolve("codec", TASKS[recipe.task].codec)(recipe.model.decode, recipe.model.frame)
     build: BuildModel = resolve("model", recipe.model.name)
     return build(recipe.model.frame, recipe.model.params, codec.outputs)

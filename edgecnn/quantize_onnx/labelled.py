@@ -70,7 +70,7 @@ def open_labelled(asked: Labels, frame: FrameSpec | None, input_name: str, outpu
     if frame is None:
         raise InputError("--labels judges camera frames: give pictures to --calib, and no --keep-input")
     task = TASKS[asked.task]
-    codec = resolve("codec", task.codec)(asked.decode)
+    codec = resolve("codec", task.codec)(asked.decode, frame)
     _check_outputs(asked.task, codec.outputs, outputs)
     if not asked.root.is_dir():
         raise DataError(f"{asked.root}: no such data folder")
@@ -81,7 +81,7 @@ def open_labelled(asked: Labels, frame: FrameSpec | None, input_name: str, outpu
     free = samples[1::2] if apart else samples
     tried = [free[place] for place in spread(len(free), MOST_TRIED)]
     notes = () if apart else (f"{len(samples)} labelled frames are too few to keep the verdict's from the search",)
-    judge = LabelJudge(asked.task, asked.decode, tried)
+    judge = LabelJudge(asked.task, asked.decode, frame, tried)
     decode = DecodeSpec(task.codec, dict(asked.decode))
     return Labelled(
         asked, decode, SampleFrames(tried, frame, input_name), judge, tuple(samples[::2] if apart else samples), notes

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from edgecnn.core.bundle import Artefact, Bundle, open_bundle
 from edgecnn.core.errors import BundleError
-from edgecnn.core.registry import resolve
 from edgecnn.core.results import Frame, Result
 from edgecnn.runtime.choice import choose_artefact
-from edgecnn.runtime.codec import Codec
+from edgecnn.runtime.codec import Codec, codec_of
 from edgecnn.runtime.engine import Engine
 from edgecnn.runtime.preprocess import prepare
 
@@ -96,7 +95,7 @@ def load(
     """
     bundle = open_bundle(Path(path))
     chosen, open_engine = choose_artefact(bundle, engine, artefact)
-    codec: Codec = resolve("codec", bundle.manifest.decode.codec)(bundle.manifest.decode.params)
+    codec = codec_of(bundle.manifest)
     _check_tensors(bundle, chosen, codec)
     options = dict(chosen.options) if engine != "null" else {}
     if threads is not None:

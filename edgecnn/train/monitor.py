@@ -28,7 +28,7 @@ class FigureMonitor:
         task = TASKS[recipe.task]
         self.truths = [sample.truth for sample in samples]
         self.images = np.stack([prepare(read_image(sample.image), recipe.model.frame) for sample in samples])
-        self.codec = resolve("codec", task.codec)(recipe.model.decode)
+        self.codec = resolve("codec", task.codec)(recipe.model.decode, recipe.model.frame)
         self.metric = resolve("metric", task.metric)()
         self.figure, self.batch_size = task.figure, recipe.train.batch_size
         self.color, self.as_inputs = recipe.model.frame.color, as_inputs or self._normalised

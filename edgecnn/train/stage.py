@@ -82,7 +82,7 @@ def lessons(job: Job) -> tuple[EncodedSamples, list[Sample]]:
         DataError: there are too few.
     """
     recipe, frame = job.recipe, job.recipe.model.frame
-    codec = resolve("codec", TASKS[recipe.task].codec)(recipe.model.decode)
+    codec = resolve("codec", TASKS[recipe.task].codec)(recipe.model.decode, recipe.model.frame)
     shown, held = monitored(job)
     pictures = prepared(shown, frame, job.partial)
     return EncodedSamples(shown, pictures, frame, codec, seed=recipe.seed, strength=recipe.train.augment), held

@@ -16,6 +16,7 @@ from edgecnn.core.measure import Measurement
 from edgecnn.core.progress import Bar, bar
 from edgecnn.core.registry import resolve
 from edgecnn.metrics.agreement import AGREEMENT, AgreementJudge, Record
+from edgecnn.runtime.codec import codec_of
 from edgecnn.runtime.model import Model
 from edgecnn.verify.parity import parity
 
@@ -120,7 +121,7 @@ def _outputs(model: Model, feeds: Frames, shown: Bar) -> Iterator[dict[str, NDAr
 def artefact_model(bundle: Bundle, artefact: Artefact, threads: int, *, emulated: bool) -> Model:
     """Return `artefact` loaded into its engine, or into ONNX Runtime in that one's place; the caller closes it."""
     open_engine = resolve("engine", STAND_IN if emulated else artefact.engine)
-    codec = resolve("codec", bundle.manifest.decode.codec)(bundle.manifest.decode.params)
+    codec = codec_of(bundle.manifest)
     options = {**({"integer_kernels": False} if emulated else artefact.options), "threads": threads}
     engine = open_engine(bundle.files_of(artefact), artefact.inputs, artefact.outputs, options)
     return Model(bundle, artefact, engine, codec)

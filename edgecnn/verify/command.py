@@ -11,6 +11,7 @@ from edgecnn.core.recipe import VerifySection
 from edgecnn.core.registry import TASKS, resolve
 from edgecnn.data.split import read_for
 from edgecnn.runtime import load
+from edgecnn.runtime.codec import codec_of
 from edgecnn.verify.gates import gates
 from edgecnn.verify.parity import parity
 from edgecnn.verify.verify import tolerance_of, verify
@@ -32,7 +33,7 @@ def verify_bundle(bundle: Path, data: Path | None, form: str, max_drop: float, t
         return gates([_parity_only(bundle, artefact, settings, threads) for artefact in artefacts], "", "", settings)
     if not data.is_dir():
         raise DataError(f"{data}: no such data folder")
-    codec = resolve("codec", manifest.decode.codec)(manifest.decode.params)
+    codec = codec_of(manifest)
     samples = list(read_for(codec, form, data))
     names = [artefact.name for artefact in artefacts]
     with TemporaryDirectory() as folder:

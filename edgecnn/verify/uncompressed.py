@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from edgecnn.core.bundle import open_bundle
 from edgecnn.core.registry import resolve
 from edgecnn.runtime import Model
+from edgecnn.runtime.codec import codec_of
 
 UNCOMPRESSED: Final = "uncompressed"
 ENGINE: Final = "onnxruntime"
@@ -26,6 +27,6 @@ def open_uncompressed(bundle: Path, file: Path, threads: int) -> Model:
     alike = opened.manifest.artefacts[0]
     artefact = replace(alike, name=UNCOMPRESSED, engine=ENGINE, precision="fp32", files=(), options={}, notes=())
     open_engine = resolve("engine", ENGINE)
-    codec = resolve("codec", opened.manifest.decode.codec)(opened.manifest.decode.params)
+    codec = codec_of(opened.manifest)
     engine = open_engine({file.name: file.read_bytes()}, alike.inputs, alike.outputs, {"threads": threads})
     return Model(opened, artefact, engine, codec)

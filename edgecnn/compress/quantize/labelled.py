@@ -5,6 +5,7 @@ from typing import Any, final
 
 from edgecnn.compress.quantize.candidate import Outputs
 from edgecnn.core.registry import TASKS, resolve
+from edgecnn.core.tensor import FrameSpec
 from edgecnn.data.sample import Sample
 
 
@@ -12,10 +13,10 @@ from edgecnn.data.sample import Sample
 class LabelJudge:
     """Gives the task's figure in points (hundredths), turned so that more is better."""
 
-    def __init__(self, task_name: str, decode: Mapping[str, Any], samples: Sequence[Sample]) -> None:
-        """Judge on `samples`; outputs come in their order, and `decode` holds the parameters of the task's codec."""
+    def __init__(self, task_name: str, decode: Mapping[str, Any], frame: FrameSpec, samples: Sequence[Sample]) -> None:
+        """Judge on `samples`; outputs come in their order. The task's codec is made from `decode` and `frame`."""
         task = TASKS[task_name]
-        self._codec = resolve("codec", task.codec)(decode)
+        self._codec = resolve("codec", task.codec)(decode, frame)
         self._metric = resolve("metric", task.metric)()
         self._figure, self._samples = task.figure, samples
         self._sign = 1.0 if self._metric.higher_is_better[task.figure] else -1.0

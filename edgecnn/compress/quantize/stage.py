@@ -109,7 +109,7 @@ def _searched(model: onnx.ModelProto, target: str, settings: Settings, job: Job)
     section = job.recipe.quantize
     assert section is not None  # noqa: S101 - the stage asks for a target only where there is a section
     samples = _judge_samples(job)
-    judge = LabelJudge(job.recipe.task, job.recipe.model.decode, samples)
+    judge = LabelJudge(job.recipe.task, job.recipe.model.decode, job.recipe.model.frame, samples)
     bench = Bench(TARGETS[target].engine, job.recipe.bench.threads, Frames(job, [s.image for s in samples]), judge)
     score, taken_s = timed_score(bench, model)
     shares = share_out(60 * section.minutes, taken_s, raced=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edgecnn.core.errors import DataError, InputError
 from edgecnn.core.results import Float32, Lanes, Result, Scene, x_at
-from edgecnn.core.tensor import TensorSpec
+from edgecnn.core.tensor import FrameSpec, TensorSpec
 
 ABSENT = -1e3
 
@@ -44,7 +44,7 @@ class Grid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LaneRowsCodec:
     """Encode `Lanes` to row-anchor targets and decode the network's `loc` and `exist` to `Lanes`."""
 
-    def __init__(self, params: Mapping[str, Any]) -> None:
+    def __init__(self, params: Mapping[str, Any], frame: FrameSpec | None = None) -> None:  # noqa: ARG002 - not needed
         try:
             self.grid = msgspec.convert(dict(params), Grid)
         except msgspec.ValidationError as error:
@@ -57,6 +57,7 @@ class LaneRowsCodec:
             TensorSpec("exist", (1, 2, grid.rows, grid.lanes), "float32"),
         )
         self.logits = {"loc": 1, "exist": 1}
+        self.told_by: dict[str, str] = {}
 
     def truth(self, truth: Result) -> Lanes:
         """Return the lane lines of a data set's truth.

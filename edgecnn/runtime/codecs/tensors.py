@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from edgecnn.core.errors import DataError, InputError
 from edgecnn.core.results import Result, Tensors
-from edgecnn.core.tensor import TensorSpec
+from edgecnn.core.tensor import FrameSpec, TensorSpec
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -20,12 +20,13 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TensorsCodec:
     """Hands the network's outputs through."""
 
-    def __init__(self, params: Mapping[str, Any]) -> None:
+    def __init__(self, params: Mapping[str, Any], frame: FrameSpec | None = None) -> None:  # noqa: ARG002 - not needed
         try:
             self.outputs = msgspec.convert(dict(params), Params).outputs
         except msgspec.ValidationError as error:
             raise InputError(f"decode parameters of tensors: {error}") from error
         self.logits: dict[str, int] = {}
+        self.told_by: dict[str, str] = {}
 
     def truth(self, truth: Result) -> Any:
         """Raise `DataError`: labels say nothing of outputs whose meaning is unknown."""
