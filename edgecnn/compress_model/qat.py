@@ -108,14 +108,14 @@ def train_quantized(
     Both take one uint8 frame. `folder` holds checkpoints: a training cut short goes on there.
 
     Raises:
-        InputError: an operator of the model has no gradient here, or the model takes one frame at a time only.
+        InputError: an operator of the model has no gradient here.
         StageError: the loss is no longer finite.
     """
     pupil, teacher = FakeQuantized(quantized), FakeQuantized(original)
     data: TrainingData = FramesAsTheyAre(lessons.data)
     example = (data[0][0][None],)
-    if not pupil.batches(example):
-        raise InputError("qat: the graph holds for one frame at a time, so it can't be trained in batches; drop qat")
+    for graph in (pupil, teacher):
+        graph.frame_by_frame = not graph.batches(example)
     recovery = Recovery(
         data=data,
         monitor=lessons.monitor,

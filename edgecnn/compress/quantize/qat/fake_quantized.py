@@ -61,6 +61,8 @@ class FakeQuantized(nn.Module):
     Attributes:
         input_names: in order.
         output_names: in order.
+        frame_by_frame: whether a batch goes through one frame after the other. Statistics of batch norms are fixed in
+            such a graph, so that the answers and gradients are those of the batch.
 
     Raises:
         InputError: an operator that has no torch form here.
@@ -70,6 +72,7 @@ class FakeQuantized(nn.Module):
         self, proto: onnx.ModelProto, fixed: frozenset[str] = frozenset(), *, learn_scales: bool = True
     ) -> None:
         super().__init__()
+        self.frame_by_frame = False
         self._proto = proto
         self._constants = {one.name: np.asarray(numpy_helper.to_array(one)) for one in proto.graph.initializer}
         self._nodes = [read_node(node) for node in proto.graph.node]
@@ -92,6 +95,12 @@ class FakeQuantized(nn.Module):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Run the graph."""
+        if self.frame_by_frame and len(inputs[0]) > 1:
+            each = [self._answer(frame) for frame in zip(*(value.split(1) for value in inputs), strict=True)]
+            return tuple(torch.cat(parts) for parts in zip(*each, strict=True))
+        return self._answer(inputs)
+
+    def _answer(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         values: dict[str, Tensor] = dict(zip(self.input_names, inputs, strict=True))
         for node in self._nodes:
             answer = self._run(node, values)

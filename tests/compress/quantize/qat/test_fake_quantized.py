@@ -214,3 +214,23 @@ def test_a_strided_shortcut_on_camera_pixels_has_a_gradient():
     (given,) = module(torch.from_numpy(rng.normal(size=(32, 36, 80, 8)).astype(np.float32)))
     given.square().sum().backward()
     assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in module.parameters())
+
+
+def test_a_graph_for_one_frame_takes_batches_frame_by_frame():
+    model = network()
+    shapes = {"line": [72], "row": [1, 72]}
+    model.graph.initializer.extend(numpy_helper.from_array(np.array(s, np.int64), n) for n, s in shapes.items())
+    model.graph.node[-1].output[0] = "maps"
+    model.graph.node.append(helper.make_node("Reshape", ["maps", "line"], ["flat"]))
+    model.graph.node.append(helper.make_node("Reshape", ["flat", "row"], ["y"]))
+    del model.graph.output[0].type.tensor_type.shape.dim[1:]
+    model.graph.output[0].type.tensor_type.shape.dim.add().dim_value = 72
+    module, whole = FakeQuantized(model), FakeQuantized(network())
+    x = torch.from_numpy(np.random.default_rng(3).normal(0, 1, (4, 3, 8, 8)).astype(np.float32))
+    assert not module.batches((x[:1],))
+    module.frame_by_frame = True
+    for each in (module, whole):
+        each(x)[0].square().sum().backward()
+    torch.testing.assert_close(module(x)[0], whole(x)[0].flatten(1))
+    for one, other in zip(module.parameters(), whole.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad)
