@@ -14,7 +14,6 @@ from edgecnn.compress.quantize.check import violations
 from edgecnn.compress.quantize.qat.fake_quantized import FakeQuantized
 from edgecnn.compress.quantize.scheme import Scheme
 from edgecnn.core.compression import FinetuneStep, QatStep
-from edgecnn.core.errors import InputError
 from edgecnn.core.evidence import Epoch, QuantizedTensor
 from edgecnn.core.recipe import TrainSection
 from edgecnn.train.dataset import TrainingData

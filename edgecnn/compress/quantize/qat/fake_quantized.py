@@ -23,7 +23,7 @@ from edgecnn.compress.quantize.correction.lattice import is_2_4
 from edgecnn.compress.quantize.correction.placed import BIAS_LIMIT
 from edgecnn.compress.quantize.qat.layer_ops import LAYERS, Inputs
 from edgecnn.compress.quantize.qat.node import Node, read_node
-from edgecnn.compress.quantize.qat.plain_ops import PLAIN
+from edgecnn.compress.quantize.qat.plain_ops import PLAIN, reshape
 from edgecnn.compress.quantize.simulate import graph_inputs
 from edgecnn.core.errors import InputError
 
@@ -73,6 +73,7 @@ class FakeQuantized(nn.Module):
     ) -> None:
         super().__init__()
         self.frame_by_frame = False
+        self._frames = 1
         self._proto = proto
         self._constants = {one.name: np.asarray(numpy_helper.to_array(one)) for one in proto.graph.initializer}
         self._nodes = [read_node(node) for node in proto.graph.node]
@@ -96,11 +97,12 @@ class FakeQuantized(nn.Module):
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Run the graph."""
         if self.frame_by_frame and len(inputs[0]) > 1:
-            each = [self._answer(frame) for frame in zip(*(value.split(1) for value in inputs), strict=True)]
+            each = [self._answer(frame) for frame in zip(*(torch.split(value, 1) for value in inputs), strict=True)]
             return tuple(torch.cat(parts) for parts in zip(*each, strict=True))
         return self._answer(inputs)
 
     def _answer(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        self._frames = len(inputs[0])
         values: dict[str, Tensor] = dict(zip(self.input_names, inputs, strict=True))
         for node in self._nodes:
             answer = self._run(node, values)
@@ -150,7 +152,7 @@ class FakeQuantized(nn.Module):
         return {name.removesuffix(".scale"): float(self._scale(name).detach()) for name in self._roots}
 
     def _check(self) -> None:
-        known = LAYERS.keys() | PLAIN.keys() | {"QuantizeLinear", "DequantizeLinear"}
+        known = LAYERS.keys() | PLAIN.keys() | {"QuantizeLinear", "DequantizeLinear", "Reshape"}
         strange = sorted({node.op for node in self._nodes} - known)
         if strange:
             raise InputError(f"training can't run {', '.join(strange)}; quantize this network without training")
@@ -161,6 +163,8 @@ class FakeQuantized(nn.Module):
             return self._quantize(node, inputs)
         if node.op == "DequantizeLinear":
             return self._dequantize(node, inputs)
+        if node.op == "Reshape":
+            return reshape(node, inputs, self._frames)
         return (LAYERS.get(node.op) or PLAIN[node.op])(node, inputs)
 
     def _read(self, name: str, values: Mapping[str, Tensor]) -> Tensor | None:

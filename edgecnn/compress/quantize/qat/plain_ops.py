@@ -80,13 +80,13 @@ def _gather(node: Node, inputs: Inputs) -> Tensor:
     return taken.reshape(*x.shape[:axis], *index.shape, *x.shape[axis + 1 :])
 
 
-def _reshape(node: Node, inputs: Inputs) -> Tensor:
+def reshape(node: Node, inputs: Inputs, frames: int) -> Tensor:
+    """Return the first input in the shape of the second; the graph is written for one frame, `frames` ride in front."""
     x, shape = given(inputs, 0), numbers(given(inputs, 1))
     if not node.get("allowzero", 0):
         shape = [x.shape[i] if size == 0 else size for i, size in enumerate(shape)]
-    # The graph is written for one frame; a batch rides along in front.
-    if shape and shape[0] == 1 and x.shape[0] > 1:
-        shape[0] = x.shape[0]
+    if frames > 1 and shape and x.ndim and shape[0] == 1 and x.shape[0] == frames:
+        shape[0] = frames
     return x.reshape(shape)
 
 
@@ -222,7 +222,6 @@ PLAIN: dict[str, Op] = {
     "Split": _split,
     "Slice": _slice,
     "Gather": _gather,
-    "Reshape": _reshape,
     "Flatten": _flatten,
     "Squeeze": _squeeze,
     "Unsqueeze": _unsqueeze,

@@ -233,4 +233,4 @@ def test_a_graph_for_one_frame_takes_batches_frame_by_frame():
         each(x)[0].square().sum().backward()
     torch.testing.assert_close(module(x)[0], whole(x)[0].flatten(1))
     for one, other in zip(module.parameters(), whole.parameters(), strict=True):
-        torch.testing.assert_close(one.grad, other.grad)
+        torch.testing.assert_close(one.grad, other.grad, rtol=1e-3, atol=1e-3)
