@@ -9,7 +9,7 @@ import numpy as np
 
 from edgecnn.core.errors import DataError
 from edgecnn.core.results import Frame, Result
-from edgecnn.data import sequence
+from edgecnn.data.formats import norpix
 
 # Where a picture's size is found; only a large thumbnail or colour profile puts it farther back.
 _HEADER_BYTES = 1 << 16
@@ -93,25 +93,32 @@ def image_size(path: Path) -> tuple[int, int]:
 def image_bytes(path: Path, most: int = -1) -> bytes:
     """Return the bytes of the picture's file, of which a data set may hold many in one.
 
-    A picture inside a sequence file is `V000.seq/I00029.jpg`, see `edgecnn.data.sequence`.
+    A picture inside a sequence file is `V000.seq/I00029.jpg`, see `edgecnn.data.formats.norpix`.
 
     Args:
         path: the picture.
         most: bytes to read; -1 for all.
 
     Raises:
-        DataError: it can't be read or is empty.
+        PictureError: it can't be read or is empty.
     """
     try:
         with path.open("rb") as file:
             data = file.read(most)
     except NotADirectoryError:
-        data = sequence.frame_at(path)
+        data = _frame_bytes(path)
     except OSError as error:
         raise PictureError(f"{path}: can't be read ({error.strerror}); check the path in the labels") from error
     if not data:
         raise PictureError(f"{path}: empty file where a picture should be; copy it again")
     return data
+
+
+def _frame_bytes(path: Path) -> bytes:
+    try:
+        return norpix.frame_at(path)
+    except DataError as error:
+        raise PictureError(str(error)) from error
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int] | None:
