@@ -46,6 +46,7 @@ class Target(NamedTuple):
 
 TASKS: dict[str, Task] = {
     "lanes": Task("lane_rows", "lane_rows", "lane_rows", "tusimple", "accuracy", "lanes"),
+    "pedestrians": Task("centres", "centre_ped", "centres", "people", "ap50", "objects"),
     "tensors": Task("tensors", "", "", "", "agreement", ""),
 }
 ENGINES: dict[str, Entry] = {
@@ -65,17 +66,32 @@ TARGETS: dict[str, Target] = {
     ),
 }
 CODECS: dict[str, Entry] = {
+    "centres": Entry("edgecnn.runtime.codecs.centres:CentresCodec"),
     "lane_rows": Entry("edgecnn.runtime.codecs.lane_rows:LaneRowsCodec"),
     "tensors": Entry("edgecnn.runtime.codecs.tensors:TensorsCodec"),
 }
 DRAWINGS: dict[str, Entry] = {"lanes": Entry("edgecnn.runtime.drawing.lanes:draw")}
-METRICS: dict[str, Entry] = {"tusimple": Entry("edgecnn.metrics.tusimple:TuSimple")}
-FORMATS: dict[str, Entry] = {"tusimple": Entry("edgecnn.data.formats.tusimple:FORMAT")}
+METRICS: dict[str, Entry] = {
+    "coco": Entry("edgecnn.metrics.coco:Coco"),
+    "miss_rate": Entry("edgecnn.metrics.miss_rate:MissRate"),
+    "people": Entry("edgecnn.metrics.people:People"),
+    "tusimple": Entry("edgecnn.metrics.tusimple:TuSimple"),
+}
+FORMATS: dict[str, Entry] = {
+    "coco": Entry("edgecnn.data.formats.coco:FORMAT", "formats"),
+    "kitti": Entry("edgecnn.data.formats.kitti:FORMAT"),
+    "scenes": Entry("edgecnn.data.formats.scenes:FORMAT"),
+    "tusimple": Entry("edgecnn.data.formats.tusimple:FORMAT"),
+}
 MODELS: dict[str, Entry] = {
+    "centre_ped": Entry("edgecnn.models.centre_ped:build", "train"),
     "lane_rows": Entry("edgecnn.models.lane_rows:build", "train"),
     "ufld": Entry("edgecnn.models.ufld:build", "train"),
 }
-LOSSES: dict[str, Entry] = {"lane_rows": Entry("edgecnn.train.losses.lane_rows:loss", "train")}
+LOSSES: dict[str, Entry] = {
+    "centres": Entry("edgecnn.train.losses.centres:loss", "train"),
+    "lane_rows": Entry("edgecnn.train.losses.lane_rows:loss", "train"),
+}
 SCHEMES: dict[str, Entry] = {
     name: Entry(f"edgecnn.compress.quantize.schemes.{name}:SCHEME", "quantize")
     for name in (

@@ -1,0 +1,97 @@
+"""How well people are found: COCO's average precision, MR^-2 of CityPersons, and what the robot sees at its threshold.
+
+`ap` and `ap50` are COCO's (`metrics/coco.py`), `mr_*` CityPersons' (`metrics/miss_rate.py`), of the very same found
+objects. `recall`, `precision` and `f1` are at IoU 0.5 and count only what was found with `min_score` or more, all
+classes together: curves need the many weak finds that a codec hands on, a robot acts on the sure ones.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from edgecnn.core.results import Detections
+from edgecnn.metrics.average_precision import IOU_THRESHOLDS, average_precision
+from edgecnn.metrics.coco import AREAS, match_classes
+from edgecnn.metrics.matching import Matched
+from edgecnn.metrics.metric import Totals, Weights
+from edgecnn.metrics.miss_rate import RANGES, match_ranges, miss_rates
+from edgecnn.metrics.pool import Pool
+
+MIN_SCORE: Final = 0.3
+_ALL: Final = (AREAS[""],)
+
+
+class FrameScore(NamedTuple):
+    """One frame: what was found by class at each IoU threshold, in MR's ranges, and right, wrong and missed ones."""
+
+    classes: Mapping[str, Matched]
+    ranges: Matched
+    counts: tuple[int, int, int]
+
+
+class People:
+    """`Detections` of people judged against labels.
+
+    Args:
+        min_score: least score of a found object that recall, precision and f1 count.
+    """
+
+    name = "people"
+    higher_is_better = {  # noqa: RUF012 - a constant
+        **dict.fromkeys(("ap50", "ap", "recall", "precision", "f1"), True),
+        **dict.fromkeys((f"mr_{name}" for name in RANGES), False),
+    }
+
+    def __init__(self, min_score: float = MIN_SCORE) -> None:
+        self.min_score = min_score
+
+    def score(self, prediction: Detections, truth: Detections) -> FrameScore:
+        """Return what of one frame was found."""
+        classes = match_classes(prediction, truth, _ALL)
+        return FrameScore(classes, match_ranges(prediction, truth), self._counts(classes))
+
+    def totals(self, scores: Sequence[FrameScore]) -> dict[str, float]:
+        """Return ap50, ap, mr_reasonable, mr_small, mr_heavy, mr_all, recall, precision and f1, all 0 to 1.
+
+        Those of which the frames hold nothing are NaN: recalls and averages without people, precision without finds.
+        """
+        return self.weighted(scores)(np.ones(len(scores), np.int64))
+
+    def weighted(self, scores: Sequence[FrameScore]) -> Totals:
+        """Return what gives the totals when frame i counts `weights[i]` times."""
+        names = dict.fromkeys(name for score in scores for name in score.classes)
+        pools = [Pool([score.classes.get(name) for score in scores]) for name in names]
+        ranges = Pool([score.ranges for score in scores])
+        counts = np.array([score.counts for score in scores], np.int64).reshape(-1, 3)
+
+        def totals(weights: Weights) -> dict[str, float]:
+            by_class = np.array([average_precision(pool, weights) for pool in pools]).reshape(-1, len(IOU_THRESHOLDS))
+            known = by_class[~np.isnan(by_class[:, 0])]
+            ap50, ap = (known[:, 0].mean(), known.mean()) if len(known) else (np.nan, np.nan)
+            right, wrong, missed = (weights @ counts).tolist()
+            return {"ap50": float(ap50), "ap": float(ap), **miss_rates(ranges, weights), **shares(right, wrong, missed)}
+
+        return totals
+
+    def _counts(self, classes: Mapping[str, Matched]) -> tuple[int, int, int]:
+        right = wrong = wanted = 0
+        for matched in classes.values():
+            sure = (matched.scores >= self.min_score) & ~matched.out[0]
+            right += int((sure & matched.hit[0]).sum())
+            wrong += int((sure & ~matched.hit[0]).sum())
+            wanted += int(matched.wanted[0])
+        return right, wrong, wanted - right
+
+
+def shares(right: int, wrong: int, missed: int) -> dict[str, float]:
+    """Return recall, precision and f1 = 2 right / (2 right + wrong + missed); NaN where there is nothing to divide."""
+
+    def share(part: int, whole: int) -> float:
+        return part / whole if whole else float("nan")
+
+    return {
+        "recall": share(right, right + missed),
+        "precision": share(right, right + wrong),
+        "f1": share(2 * right, 2 * right + wrong + missed),
+    }
