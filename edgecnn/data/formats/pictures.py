@@ -1,15 +1,13 @@
-"""What all formats do with pictures: learn sizes without opening every file, and place them in a new data set."""
+"""What formats do with pictures: learn sizes without opening every file, and place them in a new data set."""
 
 import os
-import shutil
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
 import cv2
 
-from edgecnn.core.errors import DataError
-from edgecnn.data.sample import image_size, read_image
+from edgecnn.data.sample import image_bytes, image_size, read_image
 
 JPEG_OR_PNG = frozenset({".jpg", ".jpeg", ".png"})
 _FOLDERS = 4096
@@ -46,7 +44,8 @@ def place(source: Path, target: Path, allowed: frozenset[str] = JPEG_OR_PNG) -> 
         allowed: suffixes that the data set may have, lower case with the dot.
 
     Raises:
-        DataError: it can't be read or written.
+        PictureError: it can't be read.
+        OSError: it can't be written.
     """
     suffix = source.suffix.lower()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -64,13 +63,11 @@ def link_or_copy(source: Path, target: Path) -> None:
     """Give the file `source` the further name `target`, or copy it where that can't be.
 
     Raises:
-        DataError: it can't be read or written.
+        PictureError: it can't be read.
+        OSError: it can't be written.
     """
     try:
-        try:
-            # A link to a symbolic link would break when that moves.
-            os.link(source.resolve(), target)
-        except OSError:
-            shutil.copyfile(source, target)
-    except OSError as error:
-        raise DataError(f"{source}: can't be copied to {target} ({error.strerror}); check both") from error
+        # A link to a symbolic link would break when that moves.
+        os.link(source.resolve(), target)
+    except OSError:
+        target.write_bytes(image_bytes(source))

@@ -5,7 +5,7 @@ The format is described at https://github.com/TuSimple/tusimple-benchmark; `tags
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, final
 
@@ -15,11 +15,18 @@ from numpy.typing import NDArray
 from edgecnn.core.errors import DataError
 from edgecnn.core.lane_order import positions
 from edgecnn.core.results import Lanes
-from edgecnn.data.formats.format import Fault
-from edgecnn.data.sample import Sample, image_size
+from edgecnn.data.formats.format import Fault, fault_of
+from edgecnn.data.formats.lane_labels import clip_name, even_rows, lanes_of, numbers, tidy
+from edgecnn.data.formats.pictures import folder_sizes, place
+from edgecnn.data.formats.text_lines import text_lines
+from edgecnn.data.formats.writing import writing
+from edgecnn.data.sample import Remark, Sample
 
 ABSENT = -2
+LABEL_FILE = "label_data.json"
 _KEYS = ("lanes", "h_samples", "raw_file")
+# A label line is a few thousand characters; a first line far beyond that is some other JSON.
+_LONGEST_LINE = 1 << 20
 
 
 @final
@@ -52,55 +59,69 @@ class TuSimple:
         Picture sizes come from the header of the first picture of each folder, not from every file.
         """
         root = Path(root)
-        sizes: dict[Path, tuple[int, int]] = {}
+        size_of = folder_sizes()
         for path in [root / name for name in labels] or self.label_files(root):
-            for where, line in _lines(path):
+            for where, line in text_lines(path):
                 try:
-                    yield _sample(root, _record(line), sizes, where)
+                    yield _sample(root, _record(line), size_of, where)
                 except DataError as error:
-                    yield Fault(where, str(error))
+                    yield fault_of(where, error)
 
     def write(self, folder: Path, samples: Iterable[Sample]) -> int:
-        """Write `samples` to `folder`: pictures below clips/, one label file."""
-        raise NotImplementedError
+        """Write `samples` to `folder`: pictures below clips/, label lines in label_data.json.
+
+        A line is read at the rows its label names, else at every tenth one, in whole pixels as TuSimple's are.
+        """
+        folder = Path(folder)
+        count = 0
+
+        def records() -> Iterator[dict[str, Any]]:
+            nonlocal count
+            for number, sample in enumerate(samples):
+                lanes = lanes_of(sample, self.name)
+                picture = place(sample.image, folder / clip_name("clips", number))
+                yield label_record(lanes, picture.relative_to(folder).as_posix(), sample.tags)
+                count += 1
+
+        with writing(folder):
+            write_labels(folder / LABEL_FILE, records())
+        return count
 
 
 FORMAT = TuSimple()
 
 
-def _sample(root: Path, record: dict[str, Any], sizes: dict[Path, tuple[int, int]], where: str) -> Sample:
+def _sample(root: Path, record: dict[str, Any], size_of: Callable[[Path], tuple[int, int]], where: str) -> Sample:
     image = root / record["raw_file"]
-    if image.parent not in sizes:
-        sizes[image.parent] = image_size(image)
-    return Sample(image, lanes_of(record, *sizes[image.parent]), _tags(record), where)
+    width, height = size_of(image)
+    rows = numbers(record["h_samples"], "'h_samples'")
+    lines, remarks = _lines_of(record, rows)
+    lanes = Lanes(tuple(lines), width, height, positions(lines, width, height), rows=rows)
+    return Sample(image, lanes, _tags(record), where, remarks=tuple(remarks))
 
 
-def lanes_of(record: dict[str, Any], width: int, height: int) -> Lanes:
-    """Return the `Lanes` of one parsed label line.
-
-    Raises:
-        DataError: it is no label line.
-    """
-    rows = _numbers(record["h_samples"], "'h_samples'")
+def _lines_of(record: dict[str, Any], rows: NDArray[np.float32]) -> tuple[list[NDArray[np.float32]], list[Remark]]:
     if not isinstance(record["lanes"], list):
         raise DataError("'lanes' must be a list of lists of numbers")
-    lines = []
+    lines, remarks = [], []
     for number, lane in enumerate(record["lanes"]):
-        xs = _numbers(lane, f"lane {number}")
+        xs = numbers(lane, f"lane {number}")
         if len(xs) != len(rows):
             raise DataError(f"lane {number} has {len(xs)} values for {len(rows)} h_samples; they must match")
         seen = xs >= 0
-        if np.count_nonzero(seen) >= 2:
-            line = np.stack([xs[seen], rows[seen]], axis=1)
-            lines.append(line[np.argsort(line[:, 1], kind="stable")])
-    return Lanes(tuple(lines), width, height, positions(lines, width, height), rows=rows)
+        if seen.any():
+            line, odd = tidy(np.stack([xs[seen], rows[seen]], axis=1), f"lane {number}")
+            remarks += odd
+            lines += [] if line is None else [line]
+    return lines, remarks
 
 
 def label_record(lanes: Lanes, raw_file: str, tags: Sequence[str] = ()) -> dict[str, Any]:
-    """Return one label line: x rounded to whole pixels as TuSimple's are, -2 where a row has no line."""
+    """Return one label line: whole pixels as TuSimple's are, -2 where a row has no line or it has left the frame."""
+    rows = np.rint(even_rows(lanes))
     record: dict[str, Any] = {
-        "lanes": [_row_values(line, lanes.rows, lanes.width) for line in lanes.lines],
-        "h_samples": [int(row) for row in lanes.rows],
+        "lanes": [_row_values(line, rows, lanes.width) for line in lanes.lines],
+        "h_samples": [int(row) for row in rows],
         "raw_file": raw_file,
     }
     if tags:
@@ -148,24 +169,13 @@ def _row_values(line: NDArray[np.float32], rows: NDArray[np.float32], width: int
 
 def _is_label_file(path: Path) -> bool:
     with path.open("rb") as file:
-        first = next((line for line in file if line.strip()), b"")
+        first = next((line for line in iter(lambda: file.readline(_LONGEST_LINE), b"") if line.strip()), b"")
     try:
         record = json.loads(first)
     except ValueError:
         # A damaged first line must be reported, not skipped: the keys are still to be seen in it.
         return all(f'"{key}"'.encode() in first for key in _KEYS[:2])
     return isinstance(record, dict) and "lanes" in record and "run_time" not in record
-
-
-def _lines(path: Path) -> Iterator[tuple[str, bytes]]:
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise DataError(f"{path}: can't be read ({error.strerror}); check the label file's name") from error
-    with file:
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                yield f"{path}:{number}", line
 
 
 def _record(line: bytes) -> dict[str, Any]:
@@ -181,15 +191,6 @@ def _record(line: bytes) -> dict[str, Any]:
     if not isinstance(record["raw_file"], str) or not record["raw_file"]:
         raise DataError("'raw_file' must be the path of a picture")
     return record
-
-
-def _numbers(values: object, what: str) -> NDArray[np.float32]:
-    if not isinstance(values, list) or any(isinstance(v, bool) or not isinstance(v, int | float) for v in values):
-        raise DataError(f"{what} must be a list of numbers")
-    array = np.asarray(values, np.float32)
-    if not np.isfinite(array).all():
-        raise DataError(f"{what} must hold finite numbers only")
-    return array
 
 
 def _tags(record: dict[str, Any]) -> tuple[str, ...]:
