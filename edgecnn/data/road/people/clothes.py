@@ -1,0 +1,77 @@
+"""A dressed body as surfaces."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from edgecnn.data.road.people.body import arm, hand, knob, leg, neck, shoe, skirt, trunk
+from edgecnn.data.road.people.measures import Measures
+from edgecnn.data.road.people.outfit import Outfit
+from edgecnn.data.road.people.paints import Mark, Paint
+from edgecnn.data.road.people.skeleton import Skeleton
+from edgecnn.data.road.people.tubes import Part
+
+_COATS = ("coat", "dress")
+
+
+def dressed_parts(skeleton: Skeleton, measures: Measures, outfit: Outfit) -> list[Part]:
+    """Return everything below the head."""
+    skin = Paint(outfit.skin, gloss=0.1)
+    parts = [Part(neck(skeleton, measures), skin)]
+    parts += _trunk(skeleton, measures, outfit)
+    parts += _legs(skeleton, measures, outfit, skin)
+    parts += _arms(skeleton, measures, outfit, skin)
+    return parts
+
+
+def _trunk(skeleton: Skeleton, measures: Measures, outfit: Outfit) -> list[Part]:
+    cloth = Paint(outfit.top_color, outfit.top_marks, folds=0.22, grain=outfit.grain)
+    lower = Paint(outfit.leg_color, folds=0.15, grain=outfit.grain + 1)
+    low = min(outfit.waist, 0.0) if outfit.top in ("jacket", "vest") else outfit.waist
+    if outfit.top in _COATS:
+        low = -0.02
+    parts = [Part(trunk(skeleton, measures, low, 1.11, outfit.bulk_m), cloth)]
+    if outfit.top not in _COATS:
+        parts.append(Part(trunk(skeleton, measures, -0.17, low + 0.1, 0.5 * outfit.wide_m, 8), lower))
+    if outfit.top in _COATS or outfit.legs == "skirt":
+        own = outfit.top in _COATS
+        grid = skirt(skeleton, measures, outfit.hem, outfit.flare_m, outfit.bulk_m if own else 0.006)
+        marks = tuple(m for m in outfit.top_marks if m.shape in ("rings", "bars", "dots")) if own else ()
+        parts.append(Part(grid, replace(cloth, marks=marks) if own else lower))
+    return parts
+
+
+def _legs(skeleton: Skeleton, measures: Measures, outfit: Outfit, skin: Paint) -> list[Part]:
+    cloth = Paint(outfit.leg_color, outfit.leg_marks, folds=0.2, grain=outfit.grain + 2)
+    shoes = Paint(
+        outfit.shoe_color, (Mark(outfit.sole_color, t=(0.0, 0.14)), Mark(outfit.sole_color, t=(0.86, 1.0))), gloss=0.15
+    )
+    bare = outfit.legs == "skirt" or (outfit.top == "dress" and outfit.legs != "tights")
+    parts = []
+    for limb in skeleton.legs:
+        if outfit.legs == "shorts" and outfit.top != "dress":
+            parts.append(Part(leg(measures, limb, (0.3, 1.0), 0.0), skin))
+            parts.append(Part(leg(measures, limb, (0.0, 0.38 + 0.14 * outfit.bare), outfit.wide_m + 0.006), cloth))
+        elif bare:
+            parts.append(
+                Part(leg(measures, limb, (0.0, 1.0), 0.0), skin if outfit.bare < 0.6 else Paint((34.0, 32.0, 34.0)))
+            )
+        else:
+            tight = 0.004 if outfit.legs == "tights" else outfit.wide_m
+            room = np.linspace(min(tight, 0.008), tight, 15) + 0.004
+            parts.append(Part(leg(measures, limb, (0.0, 1.03), room), cloth))
+        parts.append(Part(shoe(measures, limb), shoes))
+    return parts
+
+
+def _arms(skeleton: Skeleton, measures: Measures, outfit: Outfit, skin: Paint) -> list[Part]:
+    cloth = Paint(outfit.top_color, outfit.sleeve_marks, folds=0.25, grain=outfit.grain + 5)
+    parts = []
+    for limb in skeleton.arms:
+        if outfit.sleeve < 0.9:
+            parts.append(Part(arm(measures, limb, (max(0.0, outfit.sleeve - 0.1), 1.0), 0.0), skin))
+        parts.append(Part(arm(measures, limb, (0.0, min(outfit.sleeve, 1.0)), 0.85 * outfit.bulk_m), cloth))
+        parts.append(Part(hand(measures, limb), skin))
+        thumb = limb.end - 0.35 * measures.hand * limb.axes[:, 2] + 0.16 * measures.hand * limb.axes[:, 0]
+        parts.append(Part(knob(thumb, limb.axes, 0.11 * measures.hand), skin))
+    return parts
