@@ -19,13 +19,17 @@ Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$(?
 
 
 class RoadSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Synthetic road scenes: `frames` of them, deterministic from `seed`; empty `conditions` means all of them."""
+    """Synthetic road scenes: `frames` of them, deterministic from `seed`; empty `conditions` means all of them.
+
+    With `people` most are streets with people in them, labelled with lanes and objects, in the format `scenes`.
+    """
 
     frames: Count
     seed: Seed
     width: Count = 640
     height: Count = 360
     conditions: tuple[str, ...] = ()
+    people: bool = False
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -72,12 +72,20 @@ CODECS: dict[str, Entry] = {
 }
 DRAWINGS: dict[str, Entry] = {"lanes": Entry("edgecnn.runtime.drawing.lanes:draw")}
 METRICS: dict[str, Entry] = {
+    "bdd_boundary": Entry("edgecnn.metrics.bdd_lane:BddBoundary"),
+    "bdd_mask": Entry("edgecnn.metrics.bdd_lane:BddMask"),
     "coco": Entry("edgecnn.metrics.coco:Coco"),
+    "culane": Entry("edgecnn.metrics.culane:CULane"),
+    "kitti": Entry("edgecnn.metrics.kitti:Kitti"),
     "miss_rate": Entry("edgecnn.metrics.miss_rate:MissRate"),
     "people": Entry("edgecnn.metrics.people:People"),
+    "scene": Entry("edgecnn.metrics.scene:SceneMetric"),
     "tusimple": Entry("edgecnn.metrics.tusimple:TuSimple"),
 }
 FORMATS: dict[str, Entry] = {
+    "bdd100k": Entry("edgecnn.data.formats.bdd100k:FORMAT"),
+    "culane": Entry("edgecnn.data.formats.culane:FORMAT"),
+    "llamas": Entry("edgecnn.data.formats.llamas:FORMAT"),
     "coco": Entry("edgecnn.data.formats.coco:FORMAT", "formats"),
     "kitti": Entry("edgecnn.data.formats.kitti:FORMAT"),
     "scenes": Entry("edgecnn.data.formats.scenes:FORMAT"),

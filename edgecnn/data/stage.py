@@ -13,7 +13,7 @@ from edgecnn.core.recipe import Recipe, RoadSource, Source
 from edgecnn.core.stage import Job
 from edgecnn.data.formats.format import format_of, read
 from edgecnn.data.road import RoadScenes
-from edgecnn.data.road.write import write_tusimple
+from edgecnn.data.road.write import write_scenes, write_tusimple
 from edgecnn.data.split import DATA
 
 PART = 200
@@ -57,14 +57,16 @@ def _split(source: Source, job: Job, name: str) -> Split:
             source.format, str(root), source.labels, frames, _label_digests(source.format, root, source.labels)
         )
     _draw(source.road, job.partial / name, name)
-    return Split("tusimple", name, (), source.road.frames, _label_digests("tusimple", job.partial / name, ()))
+    form = "scenes" if source.road.people else "tusimple"
+    return Split(form, name, (), source.road.frames, _label_digests(form, job.partial / name, ()))
 
 
 def _draw(road: RoadSource, folder: Path, name: str) -> None:
     """Draw the scenes in parts of `PART`, each with a label file of its own; parts a killed run finished are kept."""
-    scenes = RoadScenes(road.seed, road.width, road.height, road.conditions)
+    scenes = RoadScenes(road.seed, road.width, road.height, road.conditions, road.people)
+    write = write_scenes if road.people else write_tusimple
     with bar(f"road scenes ({name})", road.frames) as shown:
-        write_tusimple(folder, scenes, road.frames, part=PART, progress=lambda done, _: shown.reach(done))
+        write(folder, scenes, road.frames, part=PART, progress=lambda done, _: shown.reach(done))
 
 
 def _label_digests(form: str, root: Path, names: tuple[str, ...]) -> dict[str, str]:

@@ -79,3 +79,19 @@ def sample_camera(rng: np.random.Generator, width: int, height: int) -> Camera:
         pitch_rad=math.atan((centre_y - horizon_px) / focal),
         roll_rad=float(np.clip(rng.normal(0.0, 0.008), -0.025, 0.025)),
     )
+
+
+def sample_hand_camera(rng: np.random.Generator, width: int, height: int) -> Camera:
+    """Return a camera on a robot, a mast or in a hand: 0.5 to 2.2 m up, from wide angle to short telephoto."""
+    focal = width * float(np.exp(rng.uniform(math.log(0.55), math.log(1.6))))
+    horizon_px = height * float(np.clip(rng.normal(0.42, 0.12), 0.12, 0.68))
+    return Camera(
+        width=width,
+        height=height,
+        focal_px=focal,
+        centre_x_px=width * 0.5,
+        centre_y_px=height * 0.5,
+        height_m=float(rng.uniform(0.5, 2.2) if rng.random() < 0.4 else rng.uniform(1.2, 1.75)),
+        pitch_rad=math.atan((height * 0.5 - horizon_px) / focal),
+        roll_rad=float(np.clip(rng.normal(0.0, 0.012), -0.04, 0.04)),
+    )

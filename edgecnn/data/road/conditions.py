@@ -9,6 +9,8 @@ from edgecnn.core.errors import InputError
 from edgecnn.data.road.light import TIMES, WEATHERS
 
 KINDS = ("freeway", "rural", "urban")
+# Where people are: streets, squares and other paved places, anything else as a plain backdrop; and roads without them.
+PEOPLE_KINDS = ("street", "square", "plain", "freeway", "rural")
 # How often each feature shows where it can.
 _FEATURE_RATES = {
     "curve": 0.35,
@@ -25,6 +27,13 @@ ALL = (*TIMES, *WEATHERS, *KINDS, *FEATURES)
 _TIME_RATES = (0.74, 0.1, 0.16)
 _WEATHER_RATES = (0.62, 0.2, 0.11, 0.07)
 _KIND_RATES = (0.66, 0.22, 0.12)
+_PEOPLE_KIND_RATES = (0.62, 0.14, 0.10, 0.09, 0.05)
+# What does not go with a kind of scene with people.
+_UNFIT = {
+    "street": ("bridge", "tunnel"),
+    "square": ("bridge", "tunnel", "curve", "occluded", "worn"),
+    "plain": ("bridge", "tunnel", "curve", "occluded", "worn", "glare"),
+}
 # Features that need the sun, and what rules each out.
 _SUNNY = ("shadow", "glare")
 _CLASHES = (("tunnel", "shadow"), ("tunnel", "glare"), ("tunnel", "bridge"), ("tunnel", "urban"))
@@ -49,15 +58,21 @@ class Conditions:
         return (self.time, self.weather, self.kind, *self.features)
 
 
-def check_conditions(names: tuple[str, ...]) -> None:
-    """Raise `InputError` for a name that is no condition, with the nearest one that is, or for two that can't meet."""
+def check_conditions(names: tuple[str, ...], *, people: bool = False) -> None:
+    """Raise `InputError` for a name that is no condition, with the nearest one that is, or for two that can't meet.
+
+    `people` asks for the conditions of scenes with people, whose kinds are others.
+    """
+    kinds = PEOPLE_KINDS if people else KINDS
+    known = (*TIMES, *WEATHERS, *kinds, *FEATURES)
     for name in names:
-        if name not in ALL:
-            near = difflib.get_close_matches(name, ALL, n=1)
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean '{near[0]}'? " if near else ""
-            raise InputError(f"'{name}' is no road condition; {hint}conditions are {', '.join(ALL)}")
-    for first, second in _CLASHES:
-        if first in names and second in names and not set(names) & (set(KINDS) - {second}):
+            raise InputError(f"'{name}' is no road condition; {hint}conditions are {', '.join(known)}")
+    clashes = [*_CLASHES, *((unfit, kind) for kind, all_unfit in _UNFIT.items() for unfit in all_unfit)]
+    for first, second in clashes:
+        if first in names and second in names and not set(names) & (set(kinds) - {second}):
             raise InputError(f"conditions '{first}' and '{second}' can't be in one scene; ask for one of them")
     sun_needed = [name for name in _SUNNY if name in names]
     if sun_needed and not (_possible(names, TIMES, ("day", "dusk")) and _possible(names, WEATHERS, ("clear",))):
@@ -84,6 +99,19 @@ def sample_conditions(rng: np.random.Generator, wanted: tuple[str, ...]) -> Cond
             ruled_out.add(second if first in wanted else first)
     features = (features - ruled_out) | (set(wanted) & set(FEATURES))
     return Conditions(time, weather, kind, tuple(name for name in FEATURES if name in features))
+
+
+def sample_people_conditions(rng: np.random.Generator, wanted: tuple[str, ...]) -> Conditions:
+    """Draw the conditions of one scene with people: mostly streets, and now and then a road without anyone."""
+    fit = [all(name not in wanted for name in _UNFIT.get(kind, ())) for kind in PEOPLE_KINDS]
+    rates = tuple(rate * possible for rate, possible in zip(_PEOPLE_KIND_RATES, fit, strict=True))
+    kind = _draw(rng, PEOPLE_KINDS, rates, wanted)
+    # A road's own kinds are drawn as they always were; a street's features are those it can have.
+    base = kind if kind in KINDS else "urban"
+    others = tuple(name for name in wanted if name not in PEOPLE_KINDS)
+    shown = sample_conditions(rng, (*others, base))
+    unfit = _UNFIT.get(kind, ())
+    return Conditions(shown.time, shown.weather, kind, tuple(name for name in shown.features if name not in unfit))
 
 
 def _draw(rng: np.random.Generator, names: tuple[str, ...], rates: tuple[float, ...], wanted: tuple[str, ...]) -> str:

@@ -35,6 +35,8 @@ def light_lamps(
         for along in np.arange(rng.uniform(8, 40), 330, rng.uniform(28, 45)):
             _glow(view, picture, (float(along), side, 8.5), 0.9, _SODIUM, 1.0)
     for vehicle in traffic:
+        if not vehicle.lit:
+            continue
         body = vehicle.body
         color, size = (_WHITE, 2.4) if vehicle.oncoming else (_RED, 1.3 if vehicle.braking else 0.8)
         for side in (-0.8, 0.8):

@@ -1,19 +1,22 @@
 """Everything that makes up one scene, drawn from (seed, index) before a pixel is painted."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edgecnn.core.results import Lanes
-from edgecnn.data.road.alignment import Alignment, sample_alignment
-from edgecnn.data.road.camera import Camera, sample_camera
-from edgecnn.data.road.conditions import Conditions, sample_conditions
+from edgecnn.data.road.alignment import Alignment, sample_alignment, straight
+from edgecnn.data.road.camera import Camera, sample_camera, sample_hand_camera
+from edgecnn.data.road.conditions import KINDS, Conditions, sample_conditions, sample_people_conditions
 from edgecnn.data.road.labels import label
 from edgecnn.data.road.layout import Layout, sample_layout
 from edgecnn.data.road.light import Light, sample_light
 from edgecnn.data.road.overhead import Structure, sample_structures
 from edgecnn.data.road.roadside import Roadside, sample_roadside
 from edgecnn.data.road.sensor import Sensor, sample_sensor
+from edgecnn.data.road.street.floor import lay
+from edgecnn.data.road.street.plan import Street, people_street, sample_section
+from edgecnn.data.road.street.section import Section
 from edgecnn.data.road.surface import Surface, sample_surface
 from edgecnn.data.road.traffic import Vehicle, sample_traffic
 from edgecnn.data.road.tunnel import Tunnel, sample_tunnel
@@ -23,13 +26,18 @@ _PARTS = (
     "conditions", "camera", "alignment", "layout", "light", "surface", "roadside", "traffic", "structures", "sensor",
     "paint", "sky", "shadows", "marks", "weather", "grain",
 )  # fmt: skip
+# What scenes with people draw beside that.
+_PEOPLE_PARTS = ("section", "floors", "parked", "crowd", "facades", "furniture")
+# Keeps their streams apart from those of the same seed and index without people.
+_WITH_PEOPLE = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One scene before it is painted.
 
-    `streams` holds the random numbers that painting itself draws, by part; a plan is painted once.
+    `streams` holds the random numbers that painting itself draws, by part; a plan is painted once. `street` is what
+    scenes with people have beside the road; None for the others, whose objects nobody labels.
     """
 
     conditions: Conditions
@@ -44,6 +52,7 @@ class Plan:
     tunnel: Tunnel | None
     sensor: Sensor
     streams: dict[str, np.random.Generator]
+    street: Street | None = None
 
     @property
     def label_reach_m(self) -> float:
@@ -60,9 +69,11 @@ class Plan:
 
 def sample_plan(seed: int, index: int, width: int, height: int, wanted: tuple[str, ...]) -> Plan:
     """Return the plan of scene `index` of set `seed`; the same arguments give the same plan anywhere."""
-    children = np.random.SeedSequence([seed, index]).spawn(len(_PARTS))
-    streams = {part: np.random.default_rng(child) for part, child in zip(_PARTS, children, strict=True)}
-    shown = sample_conditions(streams["conditions"], wanted)
+    streams = _streams(_PARTS, seed, index)
+    return _road(streams, sample_conditions(streams["conditions"], wanted), width, height)
+
+
+def _road(streams: dict[str, np.random.Generator], shown: Conditions, width: int, height: int) -> Plan:
     layout = sample_layout(streams["layout"], kind=shown.kind, worn="worn" in shown)
     light = sample_light(streams["light"], shown.time, shown.weather)
     tunnel = None
@@ -84,3 +95,47 @@ def sample_plan(seed: int, index: int, width: int, height: int, wanted: tuple[st
         sensor=sample_sensor(streams["sensor"], dark=dark, scale=width / 640),
         streams=streams,
     )
+
+
+def sample_people_plan(seed: int, index: int, width: int, height: int, wanted: tuple[str, ...]) -> Plan:
+    """Return the plan of scene `index` of the set `seed` of scenes with people."""
+    streams = _streams((*_PARTS, *_PEOPLE_PARTS), seed, index, _WITH_PEOPLE)
+    shown = sample_people_conditions(streams["conditions"], wanted)
+    if shown.kind in KINDS:
+        return _with_people(_road(streams, shown, width, height))
+    light = sample_light(streams["light"], shown.time, shown.weather)
+    section = sample_section(streams["section"], shown.kind, worn="worn" in shown)
+    sees = sample_camera if shown.kind == "street" else sample_hand_camera
+    camera = sees(streams["camera"], width, height)
+    alignment = sample_alignment(streams["alignment"], curved="curve" in shown, urban=True)
+    surface = sample_surface(streams["surface"], section.layout)
+    traffic: tuple[Vehicle, ...] = ()
+    if shown.kind == "street":
+        traffic = sample_traffic(streams["traffic"], section.layout, occluded="occluded" in shown)
+    street = people_street(streams, section, camera, alignment, traffic)
+    return Plan(
+        conditions=shown,
+        camera=camera,
+        alignment=alignment if shown.kind == "street" else straight(0.0),
+        layout=section.layout,
+        light=light,
+        surface=lay(section, street.finish, street.beyond, surface),
+        roadside=sample_roadside(streams["roadside"], section.layout),
+        traffic=tuple(sorted((*traffic, *street.parked), key=lambda vehicle: -vehicle.along)),
+        structures=(),
+        tunnel=None,
+        sensor=sample_sensor(streams["sensor"], dark=light.brightness < 0.4, scale=width / 640),
+        streams=streams,
+        street=street,
+    )
+
+
+def _with_people(plan: Plan) -> Plan:
+    """Return the plan of an open road, with the few people that there are."""
+    section = Section(plan.conditions.kind, plan.layout, (), ())
+    return replace(plan, street=people_street(plan.streams, section, plan.camera, plan.alignment, plan.traffic))
+
+
+def _streams(parts: tuple[str, ...], *entropy: int) -> dict[str, np.random.Generator]:
+    children = np.random.SeedSequence(list(entropy)).spawn(len(parts))
+    return {part: np.random.default_rng(child) for part, child in zip(parts, children, strict=True)}

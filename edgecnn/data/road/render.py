@@ -1,45 +1,63 @@
 """From a plan to the picture that its camera takes: sky, ground, what stands on it, weather, lens."""
 
 import math
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from edgecnn.core.results import Frame
+from edgecnn.core.results import Detections, Frame
 from edgecnn.data.road import weather
+from edgecnn.data.road.canvas import Canvas, changed
 from edgecnn.data.road.ground import Ground, look
 from edgecnn.data.road.illumination import light_ground
 from edgecnn.data.road.lamps import light_lamps
 from edgecnn.data.road.marks import mark_pavement, paint_symbols
-from edgecnn.data.road.overhead import Structure, draw_structure
 from edgecnn.data.road.paint import paint_line
 from edgecnn.data.road.plan import Plan
 from edgecnn.data.road.sensor import take
 from edgecnn.data.road.shadows import cast_shadows
 from edgecnn.data.road.sky import paint_sky
+from edgecnn.data.road.street.floor import paint_floor
+from edgecnn.data.road.street.found import Found, Masks, label_objects
 from edgecnn.data.road.surface import paint_surface
+from edgecnn.data.road.things import draw_things
 from edgecnn.data.road.traffic import Vehicle
-from edgecnn.data.road.trees import Tree, set_tree
+from edgecnn.data.road.trees import Tree
 from edgecnn.data.road.tunnel import paint_ceiling
-from edgecnn.data.road.vehicles import draw_vehicle
 from edgecnn.data.road.view import View, stand
 from edgecnn.data.road.walls import draw_wall, sight_m
 
 
-def render(plan: Plan) -> Frame:
-    """Return the picture of `plan`, uint8 BGR [H, W, 3]."""
+class Taken(NamedTuple):
+    """The picture, uint8 BGR [H, W, 3], and, of scenes with people, the objects in it and their masks."""
+
+    frame: Frame
+    objects: Detections | None
+    masks: Masks | None
+
+
+def render(plan: Plan) -> Taken:
+    """Return the picture of `plan`."""
     camera = plan.camera
     # A rolled camera looks a little beyond the level canvas's corners.
     margin = 2 + math.ceil(abs(camera.roll_rad) * 0.56 * max(camera.width, camera.height))
     view = stand(camera.canvas(margin), plan.alignment, plan.light)
     ground = look(view.camera, plan.alignment, view.sightline)
-    picture = _backdrop(plan, view, ground)
-    _objects(plan, view, picture)
-    _weather(plan, view, ground, picture)
-    size, how = (camera.width, camera.height), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    frame = np.asarray(cv2.warpAffine(picture, camera.unrolled(margin), size, flags=how), np.uint8)
-    _windscreen(plan, frame)
-    return take(plan.streams["grain"], plan.sensor, frame)
+    canvas = Canvas(_backdrop(plan, view, ground), labelled=plan.street is not None)
+    found = _objects(plan, view, canvas)
+    _weather(plan, view, ground, canvas.picture)
+    size, turn = (camera.width, camera.height), camera.unrolled(margin)
+    frame = _unroll(canvas.picture, turn, size, cv2.INTER_LINEAR)
+    owners = None if canvas.owners is None else _unroll(canvas.owners, turn, size, cv2.INTER_NEAREST)
+    _windscreen(plan, frame, owners)
+    objects, masks = (None, None) if owners is None else label_objects(found, owners, turn)
+    return Taken(take(plan.streams["grain"], plan.sensor, frame), objects, masks)
+
+
+def _unroll(canvas: NDArray[Any], turn: NDArray[np.float64], size: tuple[int, int], how: int) -> NDArray[Any]:
+    return np.asarray(cv2.warpAffine(canvas, turn, size, flags=how | cv2.WARP_INVERSE_MAP), canvas.dtype)
 
 
 def _backdrop(plan: Plan, view: View, ground: Ground) -> Frame:
@@ -60,29 +78,39 @@ def _ground(plan: Plan, view: View, ground: Ground) -> Frame:
     mark_pavement(streams["marks"], layout, ground, coat)
     for line in (*layout.others, *layout.lines):
         paint_line(streams["paint"], line, ground, coat)
-    paint_symbols(streams["marks"], layout, ground, coat)
+    if plan.street:
+        paint_floor(streams["floors"], plan.street.section, plan.street.finish, ground, coat)
+    if plan.street is None or layout.lines:
+        paint_symbols(streams["marks"], layout, ground, coat)
     hard = "shadow" in plan.conditions
     shade = cast_shadows(streams["shadows"], view, ground, layout, plan.traffic, hard=hard)
     return light_ground(plan.light, ground, coat, shade)
 
 
-def _objects(plan: Plan, view: View, picture: Frame) -> None:
-    """Everything that stands on the ground, from outside in: what is behind a wall first, then the wall."""
-    pending = [*plan.structures, *_in_view(view, [*plan.roadside.trees, *plan.traffic])]
+def _objects(plan: Plan, view: View, canvas: Canvas) -> list[Found]:
+    """Everything that stands on the ground, from outside in: what is behind a wall first, then the wall.
+
+    Returns what is labelled; the thing with number n on the canvas is the n-th.
+    """
+    found: list[Found] = []
+    people = plan.street.people if plan.street else ()
+    pending = [*plan.structures, *_in_view(view, [*plan.roadside.trees, *plan.traffic]), *people]
     for wall in sorted(plan.roadside.walls, key=lambda wall: -abs(wall.offset_m)):
         side = math.copysign(1.0, wall.offset_m)
         behind = [thing for thing in pending if thing.offset * side > abs(wall.offset_m)]
         pending = [thing for thing in pending if thing.offset * side <= abs(wall.offset_m)]
-        _draw(plan, view, behind, picture)
-        draw_wall(view, wall, picture)
+        draw_things(plan.streams["structures"], view, behind, canvas, found)
+        with canvas.painting(canvas.whole):
+            draw_wall(view, wall, canvas.picture)
         if wall.hides:
             # What is round the corner.
             sight = sight_m(view.camera, view.alignment, wall)
             pending = [thing for thing in pending if thing.along < sight]
-    _draw(plan, view, pending, picture)
+    draw_things(plan.streams["structures"], view, pending, canvas, found)
+    return found
 
 
-def _in_view(view: View, things: list[Tree | Vehicle]) -> list[Tree | Structure | Vehicle]:
+def _in_view(view: View, things: list[Tree | Vehicle]) -> list[Tree | Vehicle]:
     """Return the things that reach into the picture."""
     if not things:
         return []
@@ -92,17 +120,6 @@ def _in_view(view: View, things: list[Tree | Vehicle]) -> list[Tree | Structure 
         np.abs(u - view.camera.width / 2) < view.camera.width / 2 + half * view.camera.focal_px / depth
     )
     return [thing for thing, shown in zip(things, near, strict=True) if shown]
-
-
-def _draw(plan: Plan, view: View, things: list[Tree | Structure | Vehicle], picture: Frame) -> None:
-    """Draw things from far to near."""
-    for thing in sorted(things, key=lambda thing: -thing.along):
-        if isinstance(thing, Structure):
-            draw_structure(plan.streams["structures"], view, thing, picture)
-        elif isinstance(thing, Tree):
-            set_tree(view, picture, thing)
-        else:
-            draw_vehicle(view, thing, picture)
 
 
 def _weather(plan: Plan, view: View, ground: Ground, picture: Frame) -> None:
@@ -116,9 +133,12 @@ def _weather(plan: Plan, view: View, ground: Ground, picture: Frame) -> None:
         weather.glare(rng, picture, view.camera.horizon_px)
 
 
-def _windscreen(plan: Plan, frame: Frame) -> None:
+def _windscreen(plan: Plan, frame: Frame, owners: Masks | None) -> None:
     rng = plan.streams["weather"]
     if rng.random() < 0.25:
         weather.dirt(rng, plan.light, frame)
     if rng.random() < 0.3:
+        before = frame.copy()
         weather.bonnet(rng, plan.light, frame)
+        if owners is not None:
+            owners[changed(before, frame)] = 0

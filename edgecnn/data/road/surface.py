@@ -99,11 +99,11 @@ def _verges(rng: np.random.Generator) -> list[tuple[NDArray[np.float64], float]]
 
 
 def _table(rng: np.random.Generator, layout: Layout, verges: list[tuple[NDArray[np.float64], float]]) -> Frame:
-    table = np.empty((2 * _index(0.0), 4), np.float32)
+    table = np.empty((2 * table_index(0.0), 4), np.float32)
     soft_m = rng.uniform(0.0, 1.6, 2)
     for (color, rough), margin in zip(reversed(verges), (_REACH_M, rng.uniform(4, 14), 0.0), strict=True):
         begin, end = layout.left_m - soft_m[0] - margin, layout.right_m + soft_m[1] + margin
-        table[_index(begin) : _index(end)] = [*color, rough]
+        table[table_index(begin) : table_index(end)] = [*color, rough]
     _pave(rng, table, layout.left_m, layout.right_m, layout.lanes)
     if layout.opposite:
         _pave(rng, table, *layout.opposite, (layout.opposite[0] + 1, layout.opposite[1] - 1))
@@ -111,7 +111,7 @@ def _table(rng: np.random.Generator, layout: Layout, verges: list[tuple[NDArray[
     return np.asarray(np.clip(cv2.GaussianBlur(table, (1, 5), 0.9), 0, 255), np.uint8)
 
 
-def _index(across_m: float) -> int:
+def table_index(across_m: float) -> int:
     """Return the table's row for a place across the road."""
     return round((min(max(across_m, -_REACH_M), _REACH_M) + _REACH_M) / _STEP_M)
 
@@ -120,7 +120,7 @@ def _pave(
     rng: np.random.Generator, table: NDArray[np.float32], begin: float, end: float, bounds: tuple[float, ...]
 ) -> None:
     """Lay pavement with its own tone a lane, polished tyre tracks and an oil stripe, into `table`."""
-    first, last = _index(begin), _index(end)
+    first, last = table_index(begin), table_index(end)
     at = np.arange(first, last) * _STEP_M - _REACH_M
     concrete = rng.random() < 0.22
     base = rng.uniform(128, 190) if concrete else rng.uniform(58, 135)

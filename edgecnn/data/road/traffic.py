@@ -13,7 +13,10 @@ _REACH_M = 220.0
 
 @dataclass(frozen=True, slots=True)
 class Vehicle:
-    """One vehicle: `along` is its near end, `offset` its middle across the road, both in metres."""
+    """One vehicle: `along` is its near end, `offset` its middle across the road, both in metres.
+
+    `lit` tells whether its lamps are on when it is dark; a parked one's are not.
+    """
 
     body: Body
     paint: tuple[float, float, float]
@@ -21,6 +24,7 @@ class Vehicle:
     offset: float
     oncoming: bool
     braking: bool
+    lit: bool = True
 
 
 def sample_traffic(rng: np.random.Generator, layout: Layout, *, occluded: bool) -> tuple[Vehicle, ...]:

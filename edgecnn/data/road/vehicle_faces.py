@@ -69,7 +69,7 @@ class _Builder:
         )
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def build_faces(body: Body, side: int, *, oncoming: bool) -> Faces:
     """Return the faces of `body` as seen when the camera looks at its flank `side` (+1: its right in the picture)."""
     builder = _Builder()

@@ -76,6 +76,9 @@ BODIES = (
     ),
 )  # fmt: skip
 
+CLASSES = {body.name: body.name if body.box else "car" for body in BODIES}
+"""The class that labels call each body."""
+
 _RATES = np.array([0.34, 0.16, 0.24, 0.1, 0.07, 0.07, 0.02])
 # BGR paints with the share of cars that wear them.
 _PAINTS = (

@@ -69,7 +69,7 @@ def _colors(view: View, vehicle: Vehicle, faces: Faces, depth_m: float) -> Float
 def _lamp(view: View, vehicle: Vehicle) -> tuple[float, float, float]:
     """Return the albedo of a lamp: dull glass by day, brighter than anything by night."""
     bright = view.light.brightness
-    on = 1 / max(bright, 0.1) if bright < 0.45 else 1.0
+    on = 1 / max(bright, 0.1) if bright < 0.45 and vehicle.lit else 1.0
     if vehicle.oncoming:
         return 205.0 * on, 215.0 * on, 218.0 * on
     if vehicle.braking:

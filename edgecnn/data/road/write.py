@@ -1,4 +1,4 @@
-"""Write road scenes to disk in the TuSimple layout; the bytes don't depend on the number of processes."""
+"""Write road scenes to disk, in the TuSimple layout or our own; the bytes don't depend on the number of processes."""
 
 import itertools
 import multiprocessing
@@ -7,13 +7,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 
+from edgecnn.core import results
 from edgecnn.core.errors import DataError, InputError
+from edgecnn.core.results import Frame
+from edgecnn.data.formats import scenes as scenes_format
 from edgecnn.data.formats.tusimple import label_record, write_labels
 from edgecnn.data.road.scene import RoadScenes
 
@@ -53,15 +57,87 @@ def write_tusimple(
         InputError: `count`, `start` or `workers` is out of range.
         DataError: the folder can't be written to, or a process was killed.
     """
+    _write(_TUSIMPLE, folder, scenes, count, start, workers, progress, part)
+
+
+def write_scenes(
+    folder: Path,
+    scenes: RoadScenes,
+    count: int,
+    *,
+    start: int = 0,
+    workers: int = 2,
+    progress: Progress | None = None,
+    part: int | None = None,
+) -> None:
+    """Write scenes in the format `scenes`: lanes and, of scenes with people, objects and masks, nothing rounded.
+
+    Pictures are `images/NNNN/NNNNNN.jpg`, masks `masks/NNNN/NNNNNN.png`, labels `labels.jsonl` or, with `part`,
+    `labels_NNNNNN.jsonl`. Arguments, order of writing and errors are those of `write_tusimple`.
+    """
+    _write(_SCENES, folder, scenes, count, start, workers, progress, part)
+
+
+def draw(folder: Path, scenes: RoadScenes, index: int) -> dict[str, Any]:
+    """Write one scene's picture and return its TuSimple label line."""
+    scene = scenes.scene(index)
+    raw_file = f"clips/{_place(index)}.jpg"
+    _store(folder / raw_file, _jpeg(scene.image))
+    return label_record(scene.lanes, raw_file, scene.tags)
+
+
+def draw_scene(folder: Path, scenes: RoadScenes, index: int) -> dict[str, Any]:
+    """Write one scene's picture and masks and return its label line in the format `scenes`."""
+    scene = scenes.scene(index)
+    image = f"images/{_place(index)}.jpg"
+    _store(folder / image, _jpeg(scene.image))
+    if scene.objects is None or scene.masks is None:
+        return scenes_format.record(image, scene.lanes, scene.tags)
+    masks = f"masks/{_place(index)}.png"
+    _, data = cv2.imencode(".png", scene.masks)
+    _store(folder / masks, data.tobytes())
+    return scenes_format.record(image, results.Scene(scene.lanes, scene.objects), scene.tags, masks)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How one format's files are called, and what draws a scene into it."""
+
+    folders: tuple[str, ...]
+    label_file: str
+    draw: Callable[[Path, RoadScenes, int], dict[str, Any]]
+
+    def part(self, first: int) -> str:
+        """Return the name of the label file of a part that begins with scene `first`."""
+        stem, _, suffix = self.label_file.rpartition(".")
+        return f"{stem}_{first:06d}.{suffix}"
+
+
+_TUSIMPLE = _Layout(("clips",), LABEL_FILE, draw)
+_SCENES = _Layout(("images", "masks"), scenes_format.LABEL_FILE, draw_scene)
+
+
+def _write(
+    layout: _Layout,
+    folder: Path,
+    scenes: RoadScenes,
+    count: int,
+    start: int,
+    workers: int,
+    progress: Progress | None,
+    part: int | None,
+) -> None:
     if count < 1 or start < 0 or workers < 1 or (part is not None and part < 1):
         raise InputError(f"count, workers and part must be >= 1, start >= 0; not {count}, {workers}, {part}, {start}")
     folder = Path(folder)
     try:
         for clip in range(start // _CLIP_SIZE, (start + count - 1) // _CLIP_SIZE + 1):
-            (folder / "clips" / f"{clip:04d}").mkdir(parents=True, exist_ok=True)
-        todo = _unfinished(folder, range(start, start + count), part)
+            for name in layout.folders:
+                (folder / name / f"{clip:04d}").mkdir(parents=True, exist_ok=True)
+        todo = _unfinished(layout, folder, range(start, start + count), part)
         indices = [index for _, scenes_of_part in todo for index in scenes_of_part]
-        records = _reported(_drawn(folder, scenes, indices, workers), count, len(indices), progress)
+        task = partial(layout.draw, folder, scenes)
+        records = _reported(_drawn(task, indices, workers), count, len(indices), progress)
         for label_file, scenes_of_part in todo:
             write_labels(label_file, itertools.islice(records, len(scenes_of_part)))
     except BrokenProcessPool as error:
@@ -72,30 +148,32 @@ def write_tusimple(
         ) from error
 
 
-def draw(folder: Path, scenes: RoadScenes, index: int) -> dict[str, Any]:
-    """Write one scene's picture and return its label line."""
-    scene = scenes.scene(index)
-    raw_file = f"clips/{index // _CLIP_SIZE:04d}/{index:06d}.jpg"
-    _, data = cv2.imencode(".jpg", scene.image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    path = folder / raw_file
+def _place(index: int) -> str:
+    return f"{index // _CLIP_SIZE:04d}/{index:06d}"
+
+
+def _jpeg(image: Frame) -> bytes:
+    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    return bytes(data.tobytes())
+
+
+def _store(path: Path, data: bytes) -> None:
     scratch = path.with_suffix(".part")
-    scratch.write_bytes(data.tobytes())
+    scratch.write_bytes(data)
     scratch.replace(path)
-    return label_record(scene.lanes, raw_file, scene.tags)
 
 
-def _unfinished(folder: Path, indices: range, part: int | None) -> list[tuple[Path, range]]:
+def _unfinished(layout: _Layout, folder: Path, indices: range, part: int | None) -> list[tuple[Path, range]]:
     """Return the label files still to be written, each with its scenes."""
     if part is None:
-        (folder / LABEL_FILE).unlink(missing_ok=True)
-        return [(folder / LABEL_FILE, indices)]
+        (folder / layout.label_file).unlink(missing_ok=True)
+        return [(folder / layout.label_file, indices)]
     parts = [indices[i : i + part] for i in range(0, len(indices), part)]
-    named = [(folder / f"label_data_{scenes[0]:06d}.json", scenes) for scenes in parts]
+    named = [(folder / layout.part(scenes[0]), scenes) for scenes in parts]
     return [(path, scenes) for path, scenes in named if not path.exists()]
 
 
-def _drawn(folder: Path, scenes: RoadScenes, indices: Sequence[int], workers: int) -> Iterator[dict[str, Any]]:
-    task = partial(draw, folder, scenes)
+def _drawn(task: Callable[[int], dict[str, Any]], indices: Sequence[int], workers: int) -> Iterator[dict[str, Any]]:
     if workers == 1:
         yield from map(task, indices)
         return

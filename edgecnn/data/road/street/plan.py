@@ -1,0 +1,46 @@
+"""What makes a scene one with people: its ground, what stands there, and who."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgecnn.data.road.alignment import Alignment
+from edgecnn.data.road.camera import Camera
+from edgecnn.data.road.street.crowd import Someone, sample_crowd
+from edgecnn.data.road.street.floor import Finish, sample_finish
+from edgecnn.data.road.street.parked import sample_parked
+from edgecnn.data.road.street.section import Section, sample_plain, sample_square, sample_street
+from edgecnn.data.road.traffic import Vehicle
+
+
+@dataclass(frozen=True, slots=True)
+class Street:
+    """A scene's ground, its parked cars and its people; of an open road, only people."""
+
+    section: Section
+    finish: Finish
+    beyond: Finish
+    parked: tuple[Vehicle, ...]
+    people: tuple[Someone, ...]
+
+
+def sample_section(rng: np.random.Generator, kind: str, *, worn: bool) -> Section:
+    """Return the ground of a street, a square or a plain scene."""
+    if kind == "street":
+        return sample_street(rng, worn=worn)
+    return sample_square(rng) if kind == "square" else sample_plain(rng)
+
+
+def people_street(
+    streams: dict[str, np.random.Generator],
+    section: Section,
+    camera: Camera,
+    alignment: Alignment,
+    traffic: tuple[Vehicle, ...],
+) -> Street:
+    """Return what stands on `section` and who is there."""
+    floors = streams["floors"]
+    parked = sample_parked(streams["parked"], section)
+    crowd = sample_crowd(streams["crowd"], camera, alignment, section, (*traffic, *parked))
+    finish = sample_finish(floors, section.kind)
+    return Street(section, finish, sample_finish(floors, "plain"), parked, crowd)
