@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.core.results import Lanes, x_at
+from edgecnn.metrics.metric import Totals
 
 PIXEL_THRESHOLD, MATCH_THRESHOLD, MAX_RUN_TIME_MS = 20.0, 0.85, 200.0
 REFERENCE_WIDTH, REFERENCE_HEIGHT = 1280, 720
@@ -43,10 +44,19 @@ class TuSimple:
 
     def totals(self, scores: Sequence[FrameScore]) -> dict[str, float]:
         """Return means of accuracy, fp and fn over frames, and f1: the harmonic mean of 1 - fp and 1 - fn."""
-        accuracy, fp, fn = np.mean(np.asarray(scores, np.float64), 0)
-        precision, recall = 1 - fp, 1 - fn
-        f1 = 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
-        return {"accuracy": float(accuracy), "fp": float(fp), "fn": float(fn), "f1": float(f1)}
+        return _figures(np.mean(np.asarray(scores, np.float64), 0))
+
+    def weighted(self, scores: Sequence[FrameScore]) -> Totals:
+        """Return what gives the totals when frame i counts `weights[i]` times."""
+        table = np.asarray(scores, np.float64).reshape(-1, 3)
+        return lambda weights: _figures(weights @ table / weights.sum())
+
+
+def _figures(means: Columns) -> dict[str, float]:
+    accuracy, fp, fn = means.tolist()
+    precision, recall = 1 - fp, 1 - fn
+    f1 = 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
+    return {"accuracy": accuracy, "fp": fp, "fn": fn, "f1": f1}
 
 
 def columns(line: NDArray[np.float32], rows: NDArray[np.float32]) -> Columns:
