@@ -1,7 +1,7 @@
 """Quantization-aware training of a placed model: from the task's labels, and from the float network it came from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
@@ -56,6 +56,7 @@ class Lessons:
         seed: decides the order of batches.
         loss: what labels say of outputs; None where there are no labels.
         logits: outputs that are logits by name, with the axis their softmax runs along.
+        told_by: outputs that count only where another one says that something is there, by name.
     """
 
     data: TrainingData
@@ -64,6 +65,7 @@ class Lessons:
     seed: int
     loss: Loss | None
     logits: Mapping[str, int]
+    told_by: Mapping[str, str] = field(default_factory=dict)
 
 
 @final
@@ -125,6 +127,7 @@ def train_quantized(
         example=example,
         loss=lessons.loss,
         logits=lessons.logits,
+        told_by=lessons.told_by,
     )
     # Inside, a placed graph has no modules whose maps could be compared.
     distill = replace(step.distill, features=0.0) if step.distill is not None else None

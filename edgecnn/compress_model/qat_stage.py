@@ -98,7 +98,7 @@ def quantized_lessons(job: Job) -> tuple[Lessons, FigureMonitor]:
     data, held = lessons(job)
     monitor = FigureMonitor(held, recipe, frames_as_they_are)
     loss = resolve("loss", TASKS[recipe.task].loss)
-    return Lessons(data, monitor, recipe.train, recipe.seed, loss, data.codec.logits), monitor
+    return Lessons(data, monitor, recipe.train, recipe.seed, loss, data.codec.logits, data.codec.told_by), monitor
 
 
 def _kept(model: QuantizedModel, step: QatStep, taught: Lessons, monitor: FigureMonitor, job: Job) -> QuantizedModel:

@@ -43,6 +43,7 @@ def recipe_subject(job: Job, weights: Path) -> Subject:
         example=example,
         loss=resolve("loss", TASKS[recipe.task].loss),
         logits=data.codec.logits,
+        told_by=data.codec.told_by,
     )
 
     def to_onnx(module: nn.Module, opset: int) -> onnx.ModelProto:

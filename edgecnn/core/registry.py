@@ -46,6 +46,7 @@ class Target(NamedTuple):
 
 TASKS: dict[str, Task] = {
     "lanes": Task("lane_rows", "lane_rows", "lane_rows", "tusimple", "accuracy", "lanes"),
+    "drive": Task("drive", "drive", "drive", "scene", "figure", "scene"),
     "pedestrians": Task("centres", "centre_ped", "centres", "people", "ap50", "objects"),
     "tensors": Task("tensors", "", "", "", "agreement", ""),
 }
@@ -67,6 +68,7 @@ TARGETS: dict[str, Target] = {
 }
 CODECS: dict[str, Entry] = {
     "centres": Entry("edgecnn.runtime.codecs.centres:CentresCodec"),
+    "drive": Entry("edgecnn.runtime.codecs.drive:DriveCodec"),
     "lane_rows": Entry("edgecnn.runtime.codecs.lane_rows:LaneRowsCodec"),
     "tensors": Entry("edgecnn.runtime.codecs.tensors:TensorsCodec"),
 }
@@ -93,11 +95,13 @@ FORMATS: dict[str, Entry] = {
 }
 MODELS: dict[str, Entry] = {
     "centre_ped": Entry("edgecnn.models.centre_ped:build", "train"),
+    "drive": Entry("edgecnn.models.drive:build", "train"),
     "lane_rows": Entry("edgecnn.models.lane_rows:build", "train"),
     "ufld": Entry("edgecnn.models.ufld:build", "train"),
 }
 LOSSES: dict[str, Entry] = {
     "centres": Entry("edgecnn.train.losses.centres:loss", "train"),
+    "drive": Entry("edgecnn.train.losses.drive:loss", "train"),
     "lane_rows": Entry("edgecnn.train.losses.lane_rows:loss", "train"),
 }
 SCHEMES: dict[str, Entry] = {

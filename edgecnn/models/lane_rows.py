@@ -69,7 +69,11 @@ class LaneRows(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return (loc, exist)."""
-        _, *stages = self.backbone(image)
+        return self.lines(self.backbone(image))
+
+    def lines(self, maps: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """Return (loc, exist) from what the backbone's stages gave, finest first."""
+        _, *stages = maps
         hidden = self.drop(self.hidden(self.reduce(stages[-1]).flatten(1)).relu())
         loc, exist = self.shapes
         logits = self.loc(hidden).reshape(-1, *loc)

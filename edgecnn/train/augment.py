@@ -1,18 +1,46 @@
 """Augmentation of a network-size image together with its truth."""
 
+from dataclasses import replace
 from functools import singledispatch
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.core.lane_order import positions
-from edgecnn.core.results import Frame, Lanes
+from edgecnn.core.results import Detections, Float32, Frame, Lanes, Scene
 from edgecnn.runtime.preprocess import Geometry
 
 Matrix = NDArray[np.float64]
 T = TypeVar("T")
+
+LEAST_SEEN = 0.2
+"""Share of an object that has to be in the picture for it to be learnt; of less there is nothing to go by."""
+
+
+class Reach(NamedTuple):
+    """How far pictures are moved at strength 1: zoomed between two factors, shifted by parts of width and height."""
+
+    zoom: tuple[float, float]
+    shift: tuple[float, float]
+
+
+@singledispatch
+def reach(truth: Any) -> Reach:  # noqa: ARG001 - the face of what is registered
+    """Return how far a picture with such a truth is moved. A road's lines always start below and end far away."""
+    return Reach((0.85, 1.25), (0.12, 0.15))
+
+
+@reach.register
+def _(truth: Detections) -> Reach:  # noqa: ARG001 - as above
+    """Objects are of any size, and anywhere."""
+    return Reach((0.5, 2.0), (0.25, 0.2))
+
+
+@reach.register
+def _(truth: Scene) -> Reach:  # noqa: ARG001 - as above
+    return Reach((0.7, 1.5), (0.15, 0.15))
 
 
 def augment(
@@ -23,7 +51,7 @@ def augment(
     `strength` scales how far the picture is turned, zoomed, shifted and recoloured; 0 leaves the mirroring alone.
     """
     height, width = image.shape[:2]
-    matrix = _random_affine(width, height, rng, strength)
+    matrix = _random_affine(width, height, rng, strength, reach(truth))
     fill = tuple(int(v) for v in rng.integers(0, 255, 3))
     border = cv2.BORDER_REPLICATE if rng.random() < 0.5 else cv2.BORDER_CONSTANT
     warped = cv2.warpAffine(image, matrix, (width, height), borderMode=border, borderValue=fill)
@@ -55,14 +83,40 @@ def _(truth: Lanes, matrix: Matrix, geometry: Geometry) -> Lanes:
     )
 
 
-def _random_affine(width: int, height: int, rng: np.random.Generator, strength: float) -> Matrix:
-    """Mirror, zoom 0.85 to 1.25, turn by up to 4 degrees, shift by up to 12% across and 15% up or down."""
-    angle, zoom = np.deg2rad(strength * rng.uniform(-4, 4)), np.exp(strength * rng.uniform(np.log(0.85), np.log(1.25)))
+@warp.register
+def _(truth: Detections, matrix: Matrix, geometry: Geometry) -> Detections:
+    """Boxes stay upright around their moved centres; what hardly is in the picture any more is ignored or gone."""
+    zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    boxes = _moved(truth.boxes, matrix, geometry, zoom)
+    seen = _moved(truth.visible, matrix, geometry, zoom) if len(truth.visible) else boxes
+    left, top, right, bottom = geometry.crop
+    seen = np.clip(seen, (left, top, left, top), (right, bottom, right, bottom)).astype(np.float32)
+    moved = replace(truth, boxes=boxes, visible=seen)
+    gone = moved.visibility < LEAST_SEEN
+    moved = replace(moved, ignore=truth.ignored | gone)
+    return moved.take(np.flatnonzero((seen[:, 2:] > seen[:, :2]).all(1)))
+
+
+@warp.register
+def _(truth: Scene, matrix: Matrix, geometry: Geometry) -> Scene:
+    return Scene(warp(truth.lanes, matrix, geometry), warp(truth.objects, matrix, geometry))
+
+
+def _moved(boxes: Float32, matrix: Matrix, geometry: Geometry, zoom: float) -> Float32:
+    centre = geometry.to_network((boxes[:, :2] + boxes[:, 2:]) / 2) - 0.5
+    centre = geometry.to_frame(centre @ matrix[:, :2].T + matrix[:, 2] + 0.5)
+    half = zoom * (boxes[:, 2:] - boxes[:, :2]) / 2
+    return np.concatenate([centre - half, centre + half], 1).astype(np.float32)
+
+
+def _random_affine(width: int, height: int, rng: np.random.Generator, strength: float, reach: Reach) -> Matrix:
+    """Mirror, turn by up to 4 degrees, zoom and shift as far as `reach` allows."""
+    angle, zoom = np.deg2rad(strength * rng.uniform(-4, 4)), np.exp(strength * rng.uniform(*np.log(reach.zoom)))
     turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     if rng.random() < 0.5:
         turn = turn @ np.diag([-1.0, 1.0])
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
-    shift = strength * rng.uniform(-1, 1, 2) * (0.12 * width, 0.15 * height)
+    shift = strength * rng.uniform(-1, 1, 2) * (reach.shift[0] * width, reach.shift[1] * height)
     return np.hstack([turn, (centre + shift - turn @ centre)[:, None]])
 
 

@@ -1,7 +1,8 @@
 """Distillation: the uncompressed network teaches the compressed one, by its outputs and by its inner maps.
 
 Outputs whose softmax is what is read learn the teacher's softened distribution (Hinton et al., arXiv 1503.02531), all
-others its values. Maps are learnt through a 1x1 convolution where the pupil's are narrower (FitNets, arXiv 1412.6550).
+others its values; of what means nothing where there is no object, such as sizes, as far as the teacher sees one. Maps
+are learnt through a 1x1 convolution where the pupil's are narrower (FitNets, arXiv 1412.6550).
 Both regressions are relative to the teacher's own variance, so that their weights mean the same in every network.
 """
 
@@ -32,6 +33,8 @@ class Distillation:
         example: inputs of one forward pass.
         weights: how strongly outputs and features count.
         logits: outputs, by place in the answer, that are logits, with the axis their softmax runs along.
+        told_by: outputs, by place in the answer, that count only as far as the output at another place, probabilities
+            on the same grid [N, C, ...], says that something is there.
 
     Attributes:
         pairs: the inner maps that are compared.
@@ -45,9 +48,10 @@ class Distillation:
         example: tuple[Tensor, ...],
         weights: Distill,
         logits: Mapping[int, int] | None = None,
+        told_by: Mapping[int, int] | None = None,
     ) -> None:
         self._teacher = copy.deepcopy(teacher).eval().requires_grad_(requires_grad=False)
-        self.weights, self._logits = weights, dict(logits or {})
+        self.weights, self._logits, self._told_by = weights, dict(logits or {}), dict(told_by or {})
         self.pairs: tuple[Pair, ...] = find_pairs(pupil, teacher, example) if weights.features else ()
         self.adapters = nn.ModuleList(_adapter(pair) for pair in self.pairs)
         self._ours: dict[str, Tensor] = {}
@@ -75,16 +79,20 @@ class Distillation:
         given = tensors(answer)
         found = {}
         if self.weights.outputs:
-            losses = [self._output_loss(place, *pair) for place, pair in enumerate(zip(given, wanted, strict=True))]
+            losses = [self._output_loss(place, one, wanted) for place, one in enumerate(given)]
             found["taught_outputs"] = self.weights.outputs * torch.stack(losses).mean()
         if self.pairs:
             found["taught_features"] = self.weights.features * self._feature_loss()
         return found
 
-    def _output_loss(self, place: int, given: Tensor, wanted: Tensor) -> Tensor:
+    def _output_loss(self, place: int, given: Tensor, answer: tuple[Tensor, ...]) -> Tensor:
+        wanted = answer[place].float()
         if place in self._logits:
-            return softened(given.float(), wanted.float(), self._logits[place])
-        return relative_error(given.float(), wanted.float())
+            return softened(given.float(), wanted, self._logits[place])
+        if place in self._told_by:
+            there = answer[self._told_by[place]].float().amax(1, keepdim=True)
+            return relative_error_where(given.float(), wanted, there)
+        return relative_error(given.float(), wanted)
 
     def _feature_loss(self) -> Tensor:
         losses = [
@@ -103,6 +111,13 @@ def softened(given: Tensor, wanted: Tensor, axis: int) -> Tensor:
 def relative_error(given: Tensor, wanted: Tensor) -> Tensor:
     """Return the mean squared error over the variance of `wanted`."""
     return F.mse_loss(given, wanted) / wanted.var(correction=0).clamp(min=LEAST_VARIANCE)
+
+
+def relative_error_where(given: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+    """Return the mean squared error over the variance of `wanted`, where each place counts by `weight` >= 0."""
+    weight = weight.expand_as(wanted) / weight.expand_as(wanted).sum().clamp(min=LEAST_VARIANCE)
+    spread = (weight * (wanted - (weight * wanted).sum()) ** 2).sum()
+    return (weight * (given - wanted) ** 2).sum() / spread.clamp(min=LEAST_VARIANCE)
 
 
 def _adapter(pair: Pair) -> nn.Module:

@@ -64,6 +64,7 @@ class Recovery:
         example: inputs of one forward pass.
         loss: what labels say of outputs; None where there are no labels.
         logits: outputs that are logits by name, with the axis their softmax runs along.
+        told_by: outputs that count only where another one says that something is there, by name.
     """
 
     data: TrainingData
@@ -74,6 +75,7 @@ class Recovery:
     example: tuple[Tensor, ...]
     loss: Loss | None = None
     logits: Mapping[str, int] = field(default_factory=dict)
+    told_by: Mapping[str, str] = field(default_factory=dict)
 
     def finetune(
         self,
@@ -100,8 +102,10 @@ class Recovery:
         start = self.monitor(pupil)
         distillation = None
         if weights is not None:
-            places = {place: self.logits[name] for place, name in enumerate(self.output_names) if name in self.logits}
-            distillation = Distillation(teacher, pupil, self.example, weights, places)
+            place = {name: number for number, name in enumerate(self.output_names)}
+            logits = {place[name]: axis for name, axis in self.logits.items()}
+            told_by = {place[name]: place[teller] for name, teller in self.told_by.items()}
+            distillation = Distillation(teacher, pupil, self.example, weights, logits, told_by)
         progress = Training(
             pupil,
             self.data,
