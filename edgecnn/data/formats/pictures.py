@@ -54,7 +54,8 @@ def place(source: Path, target: Path, allowed: frozenset[str] = JPEG_OR_PNG) -> 
         link_or_copy(source, path)
         return path
     path = target.with_name(target.name + (".png" if ".png" in allowed else ".jpg"))
-    _, data = cv2.imencode(path.suffix, read_image(source), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    quality = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if path.suffix == ".jpg" else []
+    _, data = cv2.imencode(path.suffix, read_image(source), quality)
     path.write_bytes(data.tobytes())
     return path
 
