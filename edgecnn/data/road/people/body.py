@@ -6,11 +6,11 @@ from numpy.typing import NDArray
 from edgecnn.data.road.people.measures import Measures
 from edgecnn.data.road.people.skeleton import Limb, Skeleton
 from edgecnn.data.road.people.tubes import ball, bend, hull, rod, tube
-from edgecnn.data.road.people.turns import unit
+from edgecnn.data.road.people.turns import cross, unit
 
 Floats = NDArray[np.float64]
 
-LEG_STEPS = 15
+LEG_RINGS = 15
 _LEVEL = np.array([-0.17, -0.12, -0.04, 0.06, 0.2, 0.38, 0.55, 0.7, 0.84, 0.94, 1.01, 1.06, 1.1, 1.16])
 
 
@@ -35,43 +35,46 @@ def breadths(m: Measures) -> tuple[Floats, Floats, Floats]:
     """Return the trunk's half breadth, front and back at _LEVEL, metres."""
     h, neck = m.stature, 0.034 * m.stature
     p, w, c, s = m.pelvis, m.waist, m.chest, m.shoulder
-    breadth = [0.45 * p, 0.85 * p, 0.99 * p, 0.98 * p, 0.5 * (p + w), w, 0.5 * (w + c), c, 0.5 * (c + s) + 0.006 * h]
+    breadth = [0.35 * p, 0.8 * p, 0.99 * p, 0.98 * p, 0.5 * (p + w), w, 0.5 * (w + c), c, 0.5 * (c + s) + 0.006 * h]
     breadth += [0.98 * s + 0.004 * h, 0.86 * s, 0.62 * s, 1.35 * neck, neck]
     d = m.depth
-    front = [0.5 * d, 0.85 * d, d, d, d + 0.7 * m.belly, 0.98 * d + m.belly, 1.02 * d + 0.7 * m.belly]
+    front = [0.2 * d, 0.55 * d, 0.85 * d, d, d + 0.7 * m.belly, 0.98 * d + m.belly, 1.02 * d + 0.7 * m.belly]
     front += [1.1 * d + m.bust, 1.05 * d + 0.6 * m.bust, 0.8 * d, 0.6 * d, 0.55 * d, neck, neck]
-    back = [0.7 * d, 1.15 * d, 1.4 * d, 1.25 * d, 0.95 * d, 0.9 * d, d, 1.12 * d, 1.1 * d, 0.92 * d, 0.75 * d, 0.66 * d]
+    back = [0.35 * d, 0.9 * d, 1.3 * d, 1.25 * d, 0.95 * d, 0.9 * d, d, 1.12 * d, 1.1 * d, 0.92 * d, 0.75 * d, 0.66 * d]
     return np.array(breadth), np.array(front), np.array([*back, neck, neck])
-
-
-def leg_path(limb: Limb, steps: int = LEG_STEPS) -> Floats:
-    """Return the leg's axis from hip to ankle, float64 [steps, 3]."""
-    return bend([limb.root, limb.middle, limb.end], steps)
 
 
 def leg(measures: Measures, limb: Limb, span: tuple[float, float], bulk: Floats | float) -> Floats:
     """Return the leg over `span` (0 hip, 0.5 knee, 1 ankle), `bulk` metres thicker than its skin."""
-    at = np.linspace(*span, LEG_STEPS)
-    path = leg_path(limb, 41)
-    path = np.stack([np.interp(at, np.linspace(0, 1, 41), path[:, i]) for i in range(3)], axis=1)
+    at = np.linspace(*span, LEG_RINGS)
+    path = bend((limb.root, limb.middle, limb.end), at)
     knots = [0.0, 0.15, 0.3, 0.45, 0.5, 0.56, 0.68, 0.8, 0.92, 1.0]
-    girth = np.array([0.052, 0.05, 0.043, 0.034, 0.033, 0.032, 0.035, 0.029, 0.022, 0.023])
+    girth = np.array([0.055, 0.052, 0.044, 0.034, 0.033, 0.032, 0.035, 0.029, 0.022, 0.023])
     radius = np.interp(at, knots, girth * measures.stature * measures.limb) + bulk
+    if span[0] == 0.0:
+        top = unit(limb.root - limb.middle) * radius[0]
+        path = np.concatenate([limb.root + np.outer([0.75, 0.5], top), path])
+        radius = np.concatenate([radius[0] * np.array([0.1, 0.8]), radius])
     return rod(path, radius, limb.axes[:, 0] + 0.5 * limb.axes[:, 2])
 
 
-def arm(measures: Measures, limb: Limb, span: tuple[float, float], bulk: Floats | float) -> Floats:
-    """Return the arm over `span` (0 shoulder, 0.5 elbow, 1 wrist) with a rounded shoulder, `bulk` metres thicker."""
+def arm(measures: Measures, skeleton: Skeleton, side: int, span: tuple[float, float], bulk: float) -> Floats:
+    """Return arm 0 or 1 over `span` (0 shoulder, 0.5 elbow, 1 wrist), `bulk` metres thicker.
+
+    From the shoulder the surface runs on into the trunk, below the slope of the neck's muscles.
+    """
+    limb, h = skeleton.arms[side], measures.stature
     at = np.linspace(*span, 12)
-    path = bend([limb.root, limb.middle, limb.end], 31)
-    path = np.stack([np.interp(at, np.linspace(0, 1, 31), path[:, i]) for i in range(3)], axis=1)
+    path = bend((limb.root, limb.middle, limb.end), at)
     knots = [0.0, 0.1, 0.25, 0.42, 0.5, 0.6, 0.8, 1.0]
-    girth = np.array([0.029, 0.031, 0.028, 0.024, 0.023, 0.024, 0.02, 0.0155])
-    radius = np.interp(at, knots, girth * measures.stature * measures.limb) + bulk
+    girth = np.array([0.029, 0.03, 0.027, 0.0235, 0.0225, 0.0235, 0.02, 0.0155])
+    radius = np.interp(at, knots, girth * h * measures.limb) + bulk
     if span[0] == 0.0:
-        outward = limb.root - limb.middle
-        path = np.concatenate([path[:1] + unit(outward) * radius[0] * np.array([[0.8], [0.5]]), path])
-        radius = np.concatenate([radius[:1] * np.array([0.5, 0.85]), radius])
+        inner = skeleton.neck - 0.036 * h * skeleton.chest_axes[:, 2]
+        into = inner - limb.root
+        path = np.concatenate([limb.root + np.outer([0.55, 0.12], into), path])
+        path[1] += 0.010 * h * skeleton.chest_axes[:, 2]
+        radius = np.concatenate([radius[0] * np.array([0.72, 0.92]), radius])
     return rod(path, radius, limb.axes[:, 0])
 
 
@@ -99,10 +102,7 @@ def shoe(measures: Measures, limb: Limb, *, high: float = 1.0) -> Floats:
 def skirt(skeleton: Skeleton, measures: Measures, hem: float, flare: float, bulk: float) -> Floats:
     """Return cloth over both legs from the hips down to `hem` (0.5 knees, 1 ankles), `flare` metres wider there."""
     at = np.linspace(0, hem, 12)
-    paths = []
-    for limb in skeleton.legs:
-        path = leg_path(limb, 31)
-        paths.append(np.stack([np.interp(at, np.linspace(0, 1, 31), path[:, i]) for i in range(3)], axis=1))
+    paths = [bend((limb.root, limb.middle, limb.end), at) for limb in skeleton.legs]
     deep = 1.2 * measures.depth
     inset = np.interp(at, [0.0, 0.25], [max(0.2, 1 - deep / measures.pelvis) / 0.56, 1.0])[:, None]
     middle = (paths[0] + paths[1]) / 2
@@ -112,7 +112,7 @@ def skirt(skeleton: Skeleton, measures: Measures, hem: float, flare: float, bulk
     down = unit(middle[-1] - middle[0])
     # Cloth hangs: its rings turn from the hips' level toward the mean of the legs.
     axis_right = skeleton.pelvis_axes[:, 1]
-    return hull(left, right, radius, unit(np.cross(axis_right, -down)), axis_right)
+    return hull(left, right, radius, unit(cross(axis_right, -down)), axis_right)
 
 
 def neck(skeleton: Skeleton, measures: Measures) -> Floats:

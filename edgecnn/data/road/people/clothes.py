@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgecnn.data.road.people.body import arm, hand, knob, leg, neck, shoe, skirt, trunk
+from edgecnn.data.road.people.body import LEG_RINGS, arm, hand, knob, leg, neck, shoe, skirt, trunk
 from edgecnn.data.road.people.measures import Measures
 from edgecnn.data.road.people.outfit import Outfit
 from edgecnn.data.road.people.paints import Mark, Paint
@@ -30,14 +30,14 @@ def _trunk(skeleton: Skeleton, measures: Measures, outfit: Outfit) -> list[Part]
     low = min(outfit.waist, 0.0) if outfit.top in ("jacket", "vest") else outfit.waist
     if outfit.top in _COATS:
         low = -0.02
-    parts = [Part(trunk(skeleton, measures, low, 1.11, outfit.bulk_m), cloth)]
+    parts = [Part(trunk(skeleton, measures, low, 1.11, outfit.bulk_m), cloth, open=True)]
     if outfit.top not in _COATS:
         parts.append(Part(trunk(skeleton, measures, -0.17, low + 0.1, 0.5 * outfit.wide_m, 8), lower))
     if outfit.top in _COATS or outfit.legs == "skirt":
         own = outfit.top in _COATS
         grid = skirt(skeleton, measures, outfit.hem, outfit.flare_m, outfit.bulk_m if own else 0.006)
         marks = tuple(m for m in outfit.top_marks if m.shape in ("rings", "bars", "dots")) if own else ()
-        parts.append(Part(grid, replace(cloth, marks=marks) if own else lower))
+        parts.append(Part(grid, replace(cloth, marks=marks) if own else lower, open=True))
     return parts
 
 
@@ -58,7 +58,7 @@ def _legs(skeleton: Skeleton, measures: Measures, outfit: Outfit, skin: Paint) -
             )
         else:
             tight = 0.004 if outfit.legs == "tights" else outfit.wide_m
-            room = np.linspace(min(tight, 0.008), tight, 15) + 0.004
+            room = np.linspace(min(tight, 0.008), tight, LEG_RINGS) + 0.004
             parts.append(Part(leg(measures, limb, (0.0, 1.03), room), cloth))
         parts.append(Part(shoe(measures, limb), shoes))
     return parts
@@ -67,10 +67,10 @@ def _legs(skeleton: Skeleton, measures: Measures, outfit: Outfit, skin: Paint) -
 def _arms(skeleton: Skeleton, measures: Measures, outfit: Outfit, skin: Paint) -> list[Part]:
     cloth = Paint(outfit.top_color, outfit.sleeve_marks, folds=0.25, grain=outfit.grain + 5)
     parts = []
-    for limb in skeleton.arms:
+    for side, limb in enumerate(skeleton.arms):
         if outfit.sleeve < 0.9:
-            parts.append(Part(arm(measures, limb, (max(0.0, outfit.sleeve - 0.1), 1.0), 0.0), skin))
-        parts.append(Part(arm(measures, limb, (0.0, min(outfit.sleeve, 1.0)), 0.85 * outfit.bulk_m), cloth))
+            parts.append(Part(arm(measures, skeleton, side, (max(0.0, outfit.sleeve - 0.1), 1.0), 0.0), skin))
+        parts.append(Part(arm(measures, skeleton, side, (0.0, min(outfit.sleeve, 1.0)), 0.85 * outfit.bulk_m), cloth))
         parts.append(Part(hand(measures, limb), skin))
         thumb = limb.end - 0.35 * measures.hand * limb.axes[:, 2] + 0.16 * measures.hand * limb.axes[:, 0]
         parts.append(Part(knob(thumb, limb.axes, 0.11 * measures.hand), skin))

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.core.results import Frame
-from edgecnn.data.road.people.figure import Figure, stand_before
+from edgecnn.data.road.people.figure import Figure, ground_under, stand_before
+from edgecnn.data.road.people.ground_shadow import cast_shadow
 from edgecnn.data.road.people.lighting import normals_of, shade_of
 from edgecnn.data.road.people.person import Person
 from edgecnn.data.road.people.shading import color_of
@@ -64,6 +65,7 @@ def draw_person(view: View, person: Person, picture: Frame) -> Painted:
     window = _window(figure, picture, view.limit(person.along))
     if window[0] >= window[2] or window[1] >= window[3]:
         return NOTHING
+    cast_shadow(view, figure, ground_under(view, person), picture, view.limit(person.along))
     depth = float(figure.depth.mean())
     normals = normals_of(figure.points, figure.starts)
     eye = np.array([0.0, view.camera.height_m, 0.0])

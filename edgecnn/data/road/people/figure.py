@@ -1,11 +1,14 @@
 """A person as surfaces in their own axes, and these surfaces in the camera's world."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn.data.road.people.carried import hold, load_parts
 from edgecnn.data.road.people.clothes import dressed_parts
+from edgecnn.data.road.people.cycles import cycle_parts, sit_on
 from edgecnn.data.road.people.head import head_parts
 from edgecnn.data.road.people.person import Person
 from edgecnn.data.road.people.skeleton import build_skeleton
@@ -33,18 +36,29 @@ class Figure:
     starts: tuple[int, ...]
 
 
-def build_parts(person: Person) -> list[Part]:
+# A person's box is asked for beside their picture.
+@lru_cache(maxsize=32)
+def build_parts(person: Person) -> tuple[Part, ...]:
     """Return the person's surfaces in (forward, right, up) metres."""
     skeleton = build_skeleton(person.measures, person.pose)
-    return [
+    things: list[Part] = []
+    for load in person.loads:
+        skeleton = hold(load, person.measures, skeleton)
+    if person.cycle:
+        skeleton = sit_on(person.cycle, person.measures, skeleton)
+        things += cycle_parts(person.cycle, person.measures)
+    for load in person.loads:
+        things += load_parts(load, person.measures, skeleton)
+    return (
+        *things,
         *dressed_parts(skeleton, person.measures, person.outfit),
         *head_parts(skeleton, person.measures, person.outfit),
-    ]
+    )
 
 
 def stand_before(view: View, person: Person) -> Figure:
     """Return the person's surfaces as the camera of `view` sees them."""
-    parts = tuple(build_parts(person))
+    parts = build_parts(person)
     local = np.concatenate([part.grid for part in parts])
     at = np.array(person.along)
     x, y, z = view.alignment.point(at, person.offset)
@@ -56,3 +70,8 @@ def stand_before(view: View, person: Person) -> Figure:
     u, v, depth = view.camera.project(right, up, ahead)
     starts = (0, *np.cumsum([len(part.grid) for part in parts]).tolist())
     return Figure(parts, np.stack([right, up, ahead], axis=-1), u, v, depth, starts)
+
+
+def ground_under(view: View, person: Person) -> float:
+    """Return the height of the ground the person stands on, metres."""
+    return float(view.alignment.point(np.array(person.along), person.offset)[1]) + person.up_m

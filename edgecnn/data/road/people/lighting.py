@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.data.road.light import Light
+from edgecnn.data.road.people.turns import cross
 
 Floats = NDArray[np.float64]
 
@@ -25,7 +26,7 @@ def normals_of(points: Floats, starts: tuple[int, ...]) -> Floats:
     before[first], after[last] = first, last
     along = points[after] - points[before]
     around = np.roll(points, -1, axis=1) - np.roll(points, 1, axis=1)
-    normal = np.cross(along, around)
+    normal = cross(along, around)
     out = points - points.mean(axis=1, keepdims=True)
     sign = np.add.reduceat((normal * out).sum(axis=(1, 2)), first)
     normal *= np.repeat(np.where(sign < 0, -1.0, 1.0), last - first + 1)[:, None, None]

@@ -28,7 +28,7 @@ _HAIRS = (
     (205, 206, 208),
 )
 _HAIR_RATES = (0.3, 0.2, 0.2, 0.1, 0.07, 0.03, 0.07, 0.03)
-_CLOTH = (
+CLOTH = (
     ((28, 26, 26), 0.2), ((52, 48, 46), 0.1), ((105, 102, 100), 0.09), ((168, 168, 166), 0.06), ((226, 226, 224), 0.12),
     ((78, 48, 32), 0.1), ((140, 92, 58), 0.05), ((196, 160, 120), 0.03), ((48, 40, 140), 0.06), ((40, 50, 190), 0.03),
     ((62, 96, 58), 0.04), ((52, 70, 78), 0.04), ((110, 150, 176), 0.04), ((60, 150, 205), 0.02), ((70, 90, 120), 0.03),
@@ -110,7 +110,7 @@ def sample_outfit(rng: np.random.Generator, *, child: bool, feminine: bool, ride
     )
     if rider and legs == "skirt":
         legs = "trousers"
-    color = vivid(rng) if rng.random() < (0.35 if child else 0.16) else pick(rng, _CLOTH)
+    color = vivid(rng) if rng.random() < (0.35 if child else 0.16) else pick(rng, CLOTH)
     if top == "vest":
         color = _shade(_HI_VIS[int(rng.random() < 0.35)], rng)
     marks, sleeve_marks = _pattern(rng, top)
@@ -127,7 +127,7 @@ def sample_outfit(rng: np.random.Generator, *, child: bool, feminine: bool, ride
         beard=float(rng.uniform(0.3, 0.9)) if not feminine and not child and rng.random() < 0.3 else 0.0,
         glasses=float(rng.choice([0.35, 0.95])) if rng.random() < (0.05 if child else 0.2) else 0.0,
         hat=hat,
-        hat_color=color if hat == "hood" else vivid(rng) if rng.random() < 0.3 else pick(rng, _CLOTH),
+        hat_color=color if hat == "hood" else vivid(rng) if rng.random() < 0.3 else pick(rng, CLOTH),
         hat_turn=float(rng.choice([0.0, np.pi], p=[0.85, 0.15])),
         top=top,
         top_color=color,
@@ -181,7 +181,7 @@ def _top(rng: np.random.Generator, *, feminine: bool) -> str:
 
 def _pattern(rng: np.random.Generator, top: str) -> tuple[tuple[Mark, ...], tuple[Mark, ...]]:
     """Return marks of trunk and sleeves."""
-    other = pick(rng, _CLOTH) if rng.random() < 0.6 else vivid(rng)
+    other = pick(rng, CLOTH) if rng.random() < 0.6 else vivid(rng)
     if top == "vest":
         return _reflectors()
     if top in ("jacket", "coat"):

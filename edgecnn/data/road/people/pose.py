@@ -190,6 +190,12 @@ def _sitting(rng: np.random.Generator) -> Pose:
     return Pose("sitting", (leg, other), arms, lean=lean, pelvis_tilt=0.2, nod=0.1 + 0.3 * max(0.0, lean), seat=True)
 
 
+def _riding(rng: np.random.Generator) -> Pose:
+    """Return a rider's trunk; hands and feet go where the machine has them."""
+    lean = float(rng.uniform(0.05, 0.75))
+    return Pose("riding", (Leg(), Leg()), (Arm(), Arm()), lean=lean, pelvis_tilt=-0.4 * lean, nod=0.15, seat=True)
+
+
 def _crouching(rng: np.random.Generator) -> Pose:
     if rng.random() < 0.5:
         # On one knee.
@@ -223,4 +229,5 @@ POSES = {
     "sitting": _sitting,
     "crouching": _crouching,
     "bending": _bending,
+    "riding": _riding,
 }

@@ -18,32 +18,27 @@ def color_of(light: Light, parts: tuple[Part, ...], seen: Visible, *, fine: bool
     """Return BGR float32 [V, 3] as it looks before the air dims it; `fine` figures show their smallest marks."""
     color = np.array([part.paint.color for part in parts], np.float32)[seen.part]
     shade = seen.shade.copy()
-    for number, part in enumerate(parts):
-        paint = part.paint
-        if not paint.marks and not paint.folds and not paint.gloss:
-            continue
-        mine = np.flatnonzero(seen.part == number)
-        if not len(mine):
-            continue
-        s, t = seen.s[mine], seen.t[mine]
+    for number, begin, end in seen.spans:
+        paint = parts[number].paint
+        s, t = seen.s[begin:end], seen.t[begin:end]
         if paint.marks:
-            color[mine] = _marked(paint, color[mine], s, t, fine=fine)
+            _mark(paint, color[begin:end], s, t, fine=fine)
         if paint.folds:
-            shade[mine] *= 1 + np.float32(paint.folds) * _folds(paint, s, t)
+            shade[begin:end] *= 1 + np.float32(paint.folds) * _folds(paint, s, t)
         if paint.gloss:
-            shade[mine] *= 1 + np.float32(paint.gloss) * (np.clip(seen.facing[mine], 0, 1) ** 6 - 0.5)
-    shade *= 0.8 + 0.2 * np.clip(seen.facing, 0, 1)
+            shade[begin:end] *= 1 + np.float32(paint.gloss) * (np.maximum(seen.facing[begin:end], 0) ** 6 - 0.5)
+    # The inside of open cloth lies in its own shade.
+    shade *= np.where(seen.facing < -0.15, 0.5, 0.8 + 0.2 * np.clip(seen.facing, 0, 1))
     shade *= _crevices(seen)
     return np.asarray(color * light.ambient * shade[:, None])
 
 
-def _marked(paint: Paint, color: Float32, s: Float32, t: Float32, *, fine: bool) -> Float32:
+def _mark(paint: Paint, color: Float32, s: Float32, t: Float32, *, fine: bool) -> None:
     for mark in paint.marks:
         if mark.fine and not fine:
             continue
         inside = _inside(mark, s, t)
         color[inside] += np.float32(mark.strength) * (np.array(mark.color, np.float32) - color[inside])
-    return color
 
 
 def _inside(mark: Mark, s: Float32, t: Float32) -> Bools:

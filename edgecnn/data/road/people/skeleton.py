@@ -81,7 +81,7 @@ def _leg(measures: Measures, hips: Floats, pelvis: Floats, leg: Leg, side: int) 
 
 
 def _arm(measures: Measures, shoulders: Floats, chest: Floats, arm: Arm, side: int) -> Limb:
-    root = shoulders + chest @ np.array([0.0, side * measures.shoulder, -0.012 * measures.stature])
+    root = shoulders + chest @ np.array([0.0, side * measures.shoulder, -0.018 * measures.stature])
     # The upper arm hangs from the vertical rather than from the leaning trunk.
     turn = chest @ roll(side * arm.spread) @ pitch(arm.flex) @ yaw(-side * arm.twist)
     elbow = root + turn @ np.array([0.0, 0.0, -measures.upper_arm])

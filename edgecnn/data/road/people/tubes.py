@@ -2,12 +2,13 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.data.road.people.paints import Paint
-from edgecnn.data.road.people.turns import unit
+from edgecnn.data.road.people.turns import cross, unit
 
 Floats = NDArray[np.float64]
 
@@ -24,18 +25,19 @@ class Part:
     Attributes:
         grid: points in (forward, right, up) metres, float64 [rings, SIDES, 3].
         paint: what it looks like.
-        body: whether it belongs to the person's box (clothes and hair do, prams and umbrellas don't).
+        body: whether it belongs to the person's box (clothes and hair do, what is carried or ridden doesn't).
+        open: whether its inside shows where it ends.
     """
 
     grid: Floats
     paint: Paint
     body: bool = True
+    open: bool = False
 
 
+@lru_cache(maxsize=16)
 def ring(power: float = 2.0) -> tuple[Floats, Floats]:
     """Return the unit ring's (front, right) coordinates; powers above two make its corners squarer."""
-    if power == 2.0:
-        return _FRONT, _RIGHT
     scale = (np.abs(_FRONT) ** power + np.abs(_RIGHT) ** power) ** (-1 / power)
     return _FRONT * scale, _RIGHT * scale
 
@@ -50,26 +52,32 @@ def tube(
     half_back: Floats | float | None = None,
     power: float = 2.0,
 ) -> Floats:
-    """Return the grid [K, SIDES, 3] of rings at `centres` [K, 3] with axes [K, 3] and half measures [K]."""
+    """Return the grid [K, SIDES, 3] of rings at `centres` [K, 3] with axes [K, 3] or [3] and half measures [K]."""
     front, right = ring(power)
-    count = len(centres)
-    ahead = np.broadcast_to(np.asarray(half_front, np.float64), count)[:, None]
-    behind = ahead if half_back is None else np.broadcast_to(np.asarray(half_back, np.float64), count)[:, None]
-    across = np.broadcast_to(np.asarray(half_right, np.float64), count)[:, None]
-    reach = np.where(front > 0, ahead, behind) * front
-    fronts, rights = np.broadcast_to(fronts, centres.shape), np.broadcast_to(rights, centres.shape)
-    return np.asarray(
-        centres[:, None] + fronts[:, None] * reach[..., None] + rights[:, None] * (across * right)[..., None]
-    )
+    reach = _column(half_front) * front
+    if half_back is not None:
+        reach = np.where(front > 0, reach, _column(half_back) * front)
+    across = _column(half_right) * right
+    return np.asarray(centres[:, None] + reach[..., None] * _row(fronts) + across[..., None] * _row(rights))
+
+
+def _column(measure: Floats | float) -> Floats:
+    return np.asarray(measure, np.float64).reshape(-1, 1)
+
+
+def _row(axes: Floats) -> Floats:
+    return np.asarray(axes[:, None] if axes.ndim == 2 else axes)
 
 
 def rod(path: Floats, radius: Floats | float, hint: Floats, *, flat: float = 1.0, power: float = 2.0) -> Floats:
     """Return the grid of a tube along `path` [K, 3]; `hint` [3] is about its front, `flat` depth over breadth."""
-    tangent = unit(np.gradient(path, axis=0))
-    rights = unit(np.cross(np.broadcast_to(hint, tangent.shape), tangent))
-    fronts = np.cross(tangent, rights)
-    radius = np.broadcast_to(np.asarray(radius, np.float64), len(path))
-    return tube(path, fronts, rights, radius * flat, radius, power=power)
+    tangent = np.empty_like(path)
+    tangent[1:-1] = path[2:] - path[:-2]
+    tangent[0], tangent[-1] = path[1] - path[0], path[-1] - path[-2]
+    tangent = unit(tangent)
+    rights = unit(cross(hint, tangent))
+    reach = np.asarray(radius, np.float64)
+    return tube(path, cross(tangent, rights), rights, reach * flat, reach, power=power)
 
 
 def ball(
@@ -82,14 +90,13 @@ def ball(
     return tube(path, axes[:, 0], axes[:, 1], half[0] * wide, half[1] * wide, power=power)
 
 
-def bend(points: list[Floats], steps: int, soft: float = 0.16) -> Floats:
-    """Return a path [steps, 3] through root, middle and end whose corner is rounded."""
+def bend(points: tuple[Floats, Floats, Floats], at: Floats, soft: float = 0.16) -> Floats:
+    """Return the places `at` [K], 0 to 1, on the path through root, middle and end, its corner rounded, [K, 3]."""
     root, middle, end = points
-    at = np.linspace(0, 1, steps)[:, None]
-    straight = np.where(at < 0.5, root + (middle - root) * 2 * at, middle + (end - middle) * (2 * at - 1))
-    near = np.clip(1 - np.abs(at - 0.5) / soft, 0, 1) ** 2
-    inner = (root + end) / 2 - middle
-    return np.asarray(straight + near * inner * 0.05)
+    upper, lower = np.maximum(1 - 2 * at, 0), np.maximum(2 * at - 1, 0)
+    near = 0.05 * np.maximum(1 - np.abs(at - 0.5) / soft, 0) ** 2
+    weights = np.stack([upper + 0.5 * near, 1 - upper - lower - near, lower + 0.5 * near], axis=1)
+    return np.asarray(weights @ np.stack([root, middle, end]))
 
 
 def hull(left: Floats, right: Floats, radius: Floats, axis_front: Floats, axis_right: Floats) -> Floats:
