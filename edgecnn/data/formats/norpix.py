@@ -108,7 +108,8 @@ def _opened(path: Path, size: int, _changed: int) -> Sequence:
             raise DataError(f"{path}: pictures of kind {kind} in the sequence; only JPEG and PNG are read")
         if frames > _MOST_FRAMES or not 0 < width <= 1 << 16 or not 0 < height <= 1 << 16:
             raise DataError(f"{path}: {frames} frames of {width} x {height} can't be; copy the file again")
-        at, places, extra = HEADER_BYTES, [], _STAMP_BYTES
+        places: list[tuple[int, int]] = []
+        at, extra = HEADER_BYTES, _STAMP_BYTES
         while at + 4 <= size and (not frames or len(places) < frames):
             file.seek(at)
             (length,) = struct.unpack("<I", file.read(4))
