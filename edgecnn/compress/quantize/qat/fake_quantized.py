@@ -29,7 +29,7 @@ from edgecnn.core.errors import InputError
 
 Array = NDArray[Any]
 SCALE_PACE = 10.0
-"""How much faster the logarithm of a scale moves than a weight at the same learning rate."""
+"""How much faster the logarithm of a scale moves than a weight, in parts of its channel's range, at the same rate."""
 BIASED = frozenset({"Conv", "ConvTranspose", "Gemm"})
 
 
@@ -48,6 +48,9 @@ class _Weight:
 @final
 class FakeQuantized(nn.Module):
     """The placed model `proto`; forward takes its inputs in order, [B, ...] each, and returns a tuple of its outputs.
+
+    What trains is held in parts of its own range (a weight's channel, a bias's tensor): optimizers of the Adam kind move
+    every parameter alike, and folded batch norms leave channels whose weights are a thousand times those of others.
 
     All float weights, the integers behind DQ (as real numbers on the way), biases and the scales of activations train.
     Scales of tensors derived from the pixels alone, and those in `fixed`, stay; scales that are equal stay equal; zeros
@@ -85,6 +88,7 @@ class FakeQuantized(nn.Module):
         self._weights: dict[str, _Weight] = {}
         self._roots: dict[str, str] = {}
         self._masks: dict[str, str] = {}
+        self._units: dict[str, str] = {}
         self._find_weights()
         if learn_scales:
             self._find_scales(fixed)
@@ -175,6 +179,8 @@ class FakeQuantized(nn.Module):
     def _value(self, name: str) -> Tensor:
         held = self._trained.get(name)
         value: Tensor = getattr(self, held or self._buffers_of[name])
+        if held and name in self._units:
+            value = value * getattr(self, self._units[name])
         return value * getattr(self, self._masks[name]) if name in self._masks else value
 
     def _scale(self, name: str) -> Tensor:
@@ -218,7 +224,7 @@ class FakeQuantized(nn.Module):
                 shaped = node.op in LAYERS and node.op not in ("BatchNormalization", "Resize") and place in (1, 2)
                 simulated = node.op == "QuantizeLinear" and place == 0
                 if shaped or simulated:
-                    self._train(name, torch.from_numpy(np.array(value, np.float32)))
+                    self._train_in_parts(name, torch.from_numpy(np.array(value, np.float32)))
 
     def _add_stored(self, node: Node) -> None:
         stored, scale = self._constants[node.inputs[0]], self._constants[node.inputs[1]]
@@ -227,7 +233,7 @@ class FakeQuantized(nn.Module):
         if shaped.ndim == 1 and stored.ndim:
             shaped = shaped.reshape([-1 if place == axis % stored.ndim else 1 for place in range(stored.ndim)])
         if stored.dtype == np.int32:
-            self._train(name, torch.from_numpy(np.array(stored * shaped.double().numpy(), np.float32)))
+            self._train_in_parts(name, torch.from_numpy(np.array(stored * shaped.double().numpy(), np.float32)))
             return
         limits = np.iinfo(stored.dtype)
         # One scheme saves a bit, and int8's least integer is never written: what was reached bounds what will be.
@@ -235,7 +241,7 @@ class FakeQuantized(nn.Module):
         zero = self._constants.get(node.inputs[2] if len(node.inputs) > 2 else "", np.zeros(1))
         if name not in self._trained and limits.min < 0 and not zero.any():
             self._weights[name] = _Weight(shaped, high)
-            self._train(name, torch.from_numpy(np.array(stored, np.float32)) * shaped)
+            self._train_in_parts(name, torch.from_numpy(np.array(stored, np.float32)) * shaped, high * shaped)
 
     def _find_scales(self, fixed: frozenset[str]) -> None:
         """Register the scales of activations, those that are equal as one."""
@@ -260,6 +266,17 @@ class FakeQuantized(nn.Module):
             if node.op in ("Cast", "Transpose", "Reshape", "Identity") and node.inputs[0] in found:
                 found.update(node.outputs)
         return found
+
+    def _train_in_parts(self, name: str, start: Tensor, unit: Tensor | None = None) -> None:
+        """Register `start` in parts of `unit`, by default of its own greatest value."""
+        if name in self._trained:
+            return
+        unit = start.abs().amax() if unit is None and start.numel() else unit
+        if unit is not None and bool((unit > 0).all()):
+            self._units[name] = f"unit_{len(self._units)}"
+            self.register_buffer(self._units[name], unit, persistent=False)
+            start = start / unit
+        self._train(name, start)
 
     def _train(self, name: str, start: Tensor) -> None:
         if name not in self._trained:
