@@ -23,7 +23,7 @@ COMMANDS = {
     "infer": ("infer", "Run a bundle on an image, folder, video or camera."),
     "report": ("report", "Write the report of a run or of a bundle again."),
     "bundle": ("bundle", "Inspect, verify, pack or unpack a bundle."),
-    "data": ("data", "Make road scenes, or check a data set."),
+    "data": ("data", "Make road scenes, check a data set, or convert it."),
     "recipe": ("recipe", "Check a recipe, or print the schema of all."),
     "models": ("models", "List the architectures."),
     "devices": ("devices", "List the known boards, or show one."),

@@ -14,17 +14,23 @@ from edgecnn.data.sample import PictureError, Sample
 class Fault:
     """What is wrong with one entry: `where` is file and line, `text` says what and how to mend it.
 
-    `kind` is "label", or "picture" where the label can be read and its picture can't.
+    `kind` is "broken label", or "missing picture" or "broken picture" where only that can't be read.
     """
 
     where: str
     text: str
-    kind: str = "label"
+    kind: str = "broken label"
 
 
 def fault_of(where: str, error: DataError) -> Fault:
     """Return the fault that `error` is for the entry at `where`."""
-    return Fault(where, str(error), "picture" if isinstance(error, PictureError) else "label")
+    return Fault(where, str(error), picture_kind(error) if isinstance(error, PictureError) else "broken label")
+
+
+def picture_kind(error: PictureError) -> str:
+    """Return whether a picture is missing or broken."""
+    absent = isinstance(error.__cause__, FileNotFoundError | NotADirectoryError)
+    return "missing picture" if absent else "broken picture"
 
 
 class Format(Protocol):
