@@ -55,6 +55,33 @@ def bootstrap(
     return {name: (low, high) for name, (low, high) in intervals.items()}
 
 
+def bootstrap_weights(
+    count: int,
+    statistics: Callable[[NDArray[np.int64]], Mapping[str, float]],
+    *,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """`bootstrap` for statistics that take how often each of `count` records counts, int64 [count]; the same draws.
+
+    A resample in which a statistic is undefined (NaN) is left out of its interval; one that never is has none.
+    """
+    if count == 0:
+        raise ValueError("a bootstrap interval needs at least one record")
+    rng = np.random.default_rng(seed)
+    totals = [statistics(np.bincount(rng.integers(0, count, count), minlength=count)) for _ in range(resamples)]
+    tails = ((1 - confidence) / 2, (1 + confidence) / 2)
+    found = {}
+    for name in totals[0]:
+        values = np.array([total[name] for total in totals])
+        values = values[~np.isnan(values)]
+        if len(values):
+            low, high = np.quantile(values, tails).tolist()
+            found[name] = (low, high)
+    return found
+
+
 def bootstrap_mean(
     values: NDArray[np.float64], *, confidence: float = 0.95, resamples: int = 2000, seed: int = 0
 ) -> tuple[float, float]:

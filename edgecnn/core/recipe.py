@@ -8,10 +8,10 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from edgecnn.core import registry, typed_yaml
+from edgecnn.core import gate_rule, registry, typed_yaml
 from edgecnn.core.bounds import Count, CountOrNone, Fraction, NotNegative, Positive, Seed, Strength
 from edgecnn.core.compression import FinetuneStep, LowRankStep, PruneStep, QatStep, SparsifyStep, misplaced
-from edgecnn.core.errors import RecipeError
+from edgecnn.core.errors import InputError, RecipeError
 from edgecnn.core.tensor import FrameSpec
 
 # A recipe's name becomes a folder's name.
@@ -142,13 +142,15 @@ class VerifySection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """What has to hold: `max_drop` is the most an artefact may lose in points (0.01 of the figure), all in all.
 
     It is counted from the trained network in FP32, before any step of compression. The tolerances bound
-    ||out - golden|| / ||golden|| of every output.
+    ||out - golden|| / ||golden|| of every output. `gates` bound figures of every artefact, also on slices of the
+    validation frames and their objects: `recall[height<80, night] >= 0.6`.
     """
 
     max_drop: NotNegative = 1.0
     min_figure: NotNegative = 0.0
     tolerance_fp32: Positive = 1e-3
     tolerance_int8: Positive = 0.35
+    gates: tuple[str, ...] = ()
 
 
 class BenchSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -193,10 +195,23 @@ def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recip
                 )
     if not recipe.targets:
         raise RecipeError(f"{path}: targets: name at least one of {', '.join(registry.TARGETS)}")
+    _check_gates(recipe, path, overrides)
     steps = [step.name for step in recipe.compress]
     if found := misplaced(steps, quantize_section=recipe.quantize is not None):
         raise RecipeError(f"{_place(path, f'compress.{found[0]}', overrides)}: {found[1]}")
     return _with_section(recipe)
+
+
+def _check_gates(recipe: Recipe, path: Path, overrides: Mapping[str, str] | None) -> None:
+    if not recipe.verify.gates:
+        return
+    metric = registry.TASKS[recipe.task].metric
+    figures = {metric: registry.resolve("metric", metric).higher_is_better}
+    for place, gate in enumerate(recipe.verify.gates):
+        try:
+            gate_rule.check(gate, figures)
+        except InputError as error:
+            raise RecipeError(f"{_place(path, f'verify.gates.{place}', overrides)}: {error}") from error
 
 
 def _names(recipe: Recipe) -> list[tuple[str, str, Mapping[str, Any], tuple[str, ...]]]:

@@ -10,7 +10,7 @@ binary masks of wider lines over all images together. Its accuracy is the share 
 Lane lines are drawn for both: 1 pixel wide for the former, `line_width` for the latter.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final, NamedTuple
 
 import cv2
@@ -52,7 +52,7 @@ class BddBoundary:
         """Return boundary_f1px, boundary_f2px and boundary_f5px: means over the frames."""
         return self.weighted(scores)(np.ones(len(scores), np.int64))
 
-    def weighted(self, scores: Sequence[tuple[float, ...]]) -> Totals:
+    def weighted(self, scores: Sequence[tuple[float, ...]], only: Collection[str] = ()) -> Totals:  # noqa: ARG002 - all are cheap
         """Return what gives the totals when frame i counts `weights[i]` times."""
         table = np.asarray(scores, np.float64).reshape(-1, len(DISTANCES))
         return lambda weights: dict(zip(self.higher_is_better, (weights @ table / weights.sum()).tolist(), strict=True))
@@ -99,7 +99,7 @@ class BddMask:
         """
         return self.weighted(scores)(np.ones(len(scores), np.int64))
 
-    def weighted(self, scores: Sequence[MaskScore]) -> Totals:
+    def weighted(self, scores: Sequence[MaskScore], only: Collection[str] = ()) -> Totals:  # noqa: ARG002 - all are cheap
         """Return what gives the totals when frame i counts `weights[i]` times."""
         table = np.array(scores, np.int64).reshape(-1, 4)
 

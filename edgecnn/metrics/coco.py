@@ -6,7 +6,7 @@ the area that the label states (COCO: of the mask) or the box's; of a class 100 
 without objects has no average and is left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -46,7 +46,7 @@ class Coco:
         """
         return self.weighted(scores)(np.ones(len(scores), np.int64))
 
-    def weighted(self, scores: Sequence[FrameScore]) -> Totals:
+    def weighted(self, scores: Sequence[FrameScore], only: Collection[str] = ()) -> Totals:  # noqa: ARG002 - rarely asked for alone
         """Return what gives the totals when frame i counts `weights[i]` times."""
         names = dict.fromkeys(name for score in scores for name in score)
         pools = [Pool([score.get(name) for score in scores]) for name in names]

@@ -10,7 +10,7 @@ zero; here they count once.
 What its own defaults are (10 pixels, 0.4, 1920 x 1080) is not what figures are published with: those above are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 import cv2
@@ -76,7 +76,7 @@ class CULane:
         """
         return self.weighted(scores)(np.ones(len(scores), np.int64))
 
-    def weighted(self, scores: Sequence[FrameScore]) -> Totals:
+    def weighted(self, scores: Sequence[FrameScore], only: Collection[str] = ()) -> Totals:  # noqa: ARG002 - all are cheap
         """Return what gives the totals when frame i counts `weights[i]` times."""
         counts = np.array(scores, np.int64).reshape(-1, 3)
 

@@ -8,7 +8,7 @@ are no errors; objects choose among found ones in the order of the label file, b
 the thresholds, of which at most 41 are taken at recalls as even as scores allow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -19,6 +19,9 @@ from edgecnn.metrics.kitti_frame import Events, frame_events
 from edgecnn.metrics.metric import Totals, Weights
 
 STEPS: Final = 41
+PIXEL_CENTRE: Final = 0.5
+"""What readers of KITTI add to its coordinates, which count from the middle of pixels; taken off again, heights are
+those that the published evaluator compares, to the last digit."""
 
 
 class Class(NamedTuple):
@@ -62,7 +65,7 @@ class Kitti:
 
     def score(self, prediction: Detections, truth: Detections) -> FrameScore:
         """Return by class and difficulty what changes with the score threshold in one frame."""
-        boxes, true = decimals(prediction.boxes), decimals(truth.boxes)
+        boxes, true = (np.round(decimals(objects.boxes) - PIXEL_CENTRE, 4) for objects in (prediction, truth))
         names, true_names = (_names(objects) for objects in (prediction, truth))
         occluded, truncated = (_told(truth, key) for key in ("occluded", "truncated"))
         height, true_height = (np.abs(box[:, 3] - box[:, 1]) for box in (boxes, true))
@@ -91,7 +94,7 @@ class Kitti:
         """Return `<class>_<difficulty>_r40` and `_r11`, 0 to 1; NaN without objects that count."""
         return self.weighted(scores)(np.ones(len(scores), np.int64))
 
-    def weighted(self, scores: Sequence[FrameScore]) -> Totals:
+    def weighted(self, scores: Sequence[FrameScore], only: Collection[str] = ()) -> Totals:  # noqa: ARG002 - all are cheap
         """Return what gives the totals when frame i counts `weights[i]` times."""
         pools = {
             (name, level): _Pool([score[name, level] for score in scores]) for name in CLASSES for level in DIFFICULTIES

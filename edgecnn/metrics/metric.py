@@ -3,7 +3,7 @@
 That split is what makes bootstrap intervals, tables per condition and streaming over large sets one and the same code.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -39,15 +39,18 @@ class Metric(Protocol):
 class Weighable(Protocol):
     """A metric that sorts its frames once and then tells the totals of any resample of them quickly."""
 
-    def weighted(self, scores: Sequence[Any]) -> Totals:
-        """Return what gives the figures when frame i counts `weights[i]` times, int64 [N]."""
+    def weighted(self, scores: Sequence[Any], only: Collection[str] = ()) -> Totals:
+        """Return what gives the figures when frame i counts `weights[i]` times, int64 [N].
+
+        Where `only` names some, others may be left out.
+        """
         ...
 
 
-def totals_by_weight(metric: Metric, scores: Sequence[Any]) -> Totals:
+def totals_by_weight(metric: Metric, scores: Sequence[Any], only: Collection[str] = ()) -> Totals:
     """Return what gives the metric's figures when frame i counts `weights[i]` times; the quick way where it has one."""
     if isinstance(metric, Weighable):
-        return metric.weighted(scores)
+        return metric.weighted(scores, only)
 
     def repeated(weights: Weights) -> dict[str, float]:
         return metric.totals([scores[i] for i in np.repeat(np.arange(len(scores)), weights).tolist()])

@@ -11,7 +11,7 @@ of the curve. This follows the Matlab original: nothing is found there, the miss
 the best scored of all detections are false.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -58,7 +58,7 @@ class MissRate:
         """Return mr_reasonable, mr_small, mr_heavy, mr_all; NaN where no object is in the range (published: -1)."""
         return self.weighted(scores)(np.ones(len(scores), np.int64))
 
-    def weighted(self, scores: Sequence[Matched]) -> Totals:
+    def weighted(self, scores: Sequence[Matched], only: Collection[str] = ()) -> Totals:  # noqa: ARG002 - all are cheap
         """Return what gives the totals when frame i counts `weights[i]` times."""
         pool = Pool(scores)
         return lambda weights: miss_rates(pool, weights)

@@ -5,17 +5,17 @@ objects. `recall`, `precision` and `f1` are at IoU 0.5 and count only what was f
 classes together: curves need the many weak finds that a codec hands on, a robot acts on the sure ones.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from edgecnn.core.results import Detections
-from edgecnn.metrics.average_precision import IOU_THRESHOLDS, average_precision
+from edgecnn.metrics.average_precision import average_precision
 from edgecnn.metrics.coco import AREAS, match_classes
 from edgecnn.metrics.matching import Matched
 from edgecnn.metrics.metric import Totals, Weights
-from edgecnn.metrics.miss_rate import RANGES, match_ranges, miss_rates
+from edgecnn.metrics.miss_rate import RANGES, MissRate, match_ranges, miss_rates
 from edgecnn.metrics.pool import Pool
 
 MIN_SCORE: Final = 0.3
@@ -58,19 +58,21 @@ class People:
         """
         return self.weighted(scores)(np.ones(len(scores), np.int64))
 
-    def weighted(self, scores: Sequence[FrameScore]) -> Totals:
-        """Return what gives the totals when frame i counts `weights[i]` times."""
+    def weighted(self, scores: Sequence[FrameScore], only: Collection[str] = ()) -> Totals:
+        """Return what gives the totals when frame i counts `weights[i]` times; averages are made where asked for."""
+        wanted = set(only or self.higher_is_better)
         names = dict.fromkeys(name for score in scores for name in score.classes)
         pools = [Pool([score.classes.get(name) for score in scores]) for name in names]
         ranges = Pool([score.ranges for score in scores])
         counts = np.array([score.counts for score in scores], np.int64).reshape(-1, 3)
 
         def totals(weights: Weights) -> dict[str, float]:
-            by_class = np.array([average_precision(pool, weights) for pool in pools]).reshape(-1, len(IOU_THRESHOLDS))
-            known = by_class[~np.isnan(by_class[:, 0])]
-            ap50, ap = (known[:, 0].mean(), known.mean()) if len(known) else (np.nan, np.nan)
-            right, wrong, missed = (weights @ counts).tolist()
-            return {"ap50": float(ap50), "ap": float(ap), **miss_rates(ranges, weights), **shares(right, wrong, missed)}
+            found = shares(*(weights @ counts).tolist())
+            if not wanted.isdisjoint({"ap", "ap50"}):
+                found |= _averages(pools, weights, slice(None) if "ap" in wanted else slice(1))
+            if not wanted.isdisjoint(MissRate.higher_is_better):
+                found |= miss_rates(ranges, weights)
+            return {name: found[name] for name in self.higher_is_better if name in found}
 
         return totals
 
@@ -82,6 +84,16 @@ class People:
             wrong += int((sure & ~matched.hit[0]).sum())
             wanted += int(matched.wanted[0])
         return right, wrong, wanted - right
+
+
+def _averages(pools: Sequence[Pool], weights: Weights, thresholds: slice) -> dict[str, float]:
+    """Return ap50, and ap where all IoU thresholds are judged: means over the classes that have objects."""
+    by_class = [average_precision(pool, weights, thresholds) for pool in pools]
+    known = np.array([values for values in by_class if not np.isnan(values[0])])
+    found = {"ap50": float(known[:, 0].mean()) if len(known) else float("nan")}
+    if thresholds.stop is None:
+        found["ap"] = float(known.mean()) if len(known) else float("nan")
+    return found
 
 
 def shares(right: int, wrong: int, missed: int) -> dict[str, float]:

@@ -4,7 +4,7 @@
 counts the same. Where frames hold nobody, it is the accuracy.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -48,10 +48,11 @@ class SceneMetric:
         """Return figure, accuracy, lane_fp, lane_fn, lane_f1 and every figure of `people`."""
         return self.weighted(scores)(np.ones(len(scores), np.int64))
 
-    def weighted(self, scores: Sequence[FrameScore]) -> Totals:
+    def weighted(self, scores: Sequence[FrameScore], only: Collection[str] = ()) -> Totals:
         """Return what gives the totals when frame i counts `weights[i]` times."""
         lanes = self._lanes.weighted([score.lanes for score in scores])
-        objects = self._objects.weighted([score.objects for score in scores])
+        of_people = {*only, "ap50"} if only else ()
+        objects = self._objects.weighted([score.objects for score in scores], of_people)
 
         def totals(weights: Weights) -> dict[str, float]:
             of_lanes, of_objects = lanes(weights), objects(weights)

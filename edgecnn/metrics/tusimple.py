@@ -4,7 +4,7 @@ Its peculiarities are kept: absent rows match absent rows; one prediction may ma
 a frame with more than two lines too many scores (0, 0, 1); with more than four true lines the worst is forgiven.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -46,7 +46,7 @@ class TuSimple:
         """Return means of accuracy, fp and fn over frames, and f1: the harmonic mean of 1 - fp and 1 - fn."""
         return _figures(np.mean(np.asarray(scores, np.float64), 0))
 
-    def weighted(self, scores: Sequence[FrameScore]) -> Totals:
+    def weighted(self, scores: Sequence[FrameScore], only: Collection[str] = ()) -> Totals:  # noqa: ARG002 - all are cheap
         """Return what gives the totals when frame i counts `weights[i]` times."""
         table = np.asarray(scores, np.float64).reshape(-1, 3)
         return lambda weights: _figures(weights @ table / weights.sum())

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from edgecnn.core.bundle import Artefact, open_bundle
 from edgecnn.core.errors import DataError, EngineError, InputError
 from edgecnn.core.evidence import Gate, Verdict
+from edgecnn.core.gate_rule import check
 from edgecnn.core.recipe import VerifySection
 from edgecnn.core.registry import TASKS, resolve
 from edgecnn.data.split import read_for
@@ -17,17 +18,26 @@ from edgecnn.verify.parity import parity
 from edgecnn.verify.verify import tolerance_of, verify
 
 
-def verify_bundle(bundle: Path, data: Path | None, form: str, max_drop: float, threads: int) -> tuple[Gate, ...]:
+def verify_bundle(
+    bundle: Path, data: Path | None, form: str, max_drop: float, threads: int, rules: tuple[str, ...] = ()
+) -> tuple[Gate, ...]:
     """Return the gates of every artefact whose engine is installed here; accuracy gates only where `data` is given.
+
+    `rules` are gates on figures and slices (`core/gate_rule.py`), judged on `data`.
 
     Raises:
         MissingExtraError: no artefact's engine is installed here.
         DataError: the data set is missing or broken.
     """
-    settings = VerifySection(max_drop=max_drop)
+    settings = VerifySection(max_drop=max_drop, gates=rules)
     manifest = open_bundle(bundle).manifest
     if data is not None and not TASKS[manifest.task].metric:
         raise InputError(f"{bundle}: what its outputs mean is unknown, so labels can't judge them; leave out --data")
+    if rules and data is None:
+        raise InputError(f"gate '{rules[0]}' is judged on labels; give them with --data")
+    for rule in rules:
+        metric = TASKS[manifest.task].metric
+        check(rule, {metric: resolve("metric", metric).higher_is_better})
     artefacts = [artefact for artefact in _runnable(manifest.artefacts) if _has_unit(bundle, artefact, threads)]
     if data is None:
         return gates([_parity_only(bundle, artefact, settings, threads) for artefact in artefacts], "", "", settings)

@@ -33,7 +33,7 @@ def gallery(
                 image=name,
                 tags=sample.tags,
                 why=why,
-                figures={artefact: float(abs(value[index])) for artefact, value in values.items()},
+                figures={artefact: float(abs(v[index])) for artefact, v in values.items() if not np.isnan(v[index])},
                 truth=sample.truth.to_json(),
                 results={artefact: scores.results[index].to_json() for artefact, scores in found.items()},
             )

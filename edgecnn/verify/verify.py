@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import numpy as np
+
 from edgecnn.core.bundle import Artefact
 from edgecnn.core.errors import DataError
-from edgecnn.core.evidence import Verdict, VerifyResult
+from edgecnn.core.evidence import Gate, Verdict, VerifyResult
+from edgecnn.core.gate_rule import check
 from edgecnn.core.measure import Measurement
 from edgecnn.core.progress import bar
 from edgecnn.core.recipe import VerifySection
@@ -18,6 +21,7 @@ from edgecnn.verify.accuracy import Scores, by_tag, drop, figures, judge
 from edgecnn.verify.gallery import gallery
 from edgecnn.verify.gates import gates
 from edgecnn.verify.parity import parity
+from edgecnn.verify.slice_gates import slice_gate
 from edgecnn.verify.uncompressed import ENGINE, UNCOMPRESSED, open_uncompressed
 
 
@@ -53,6 +57,8 @@ def verify(
         tolerance = {name: tolerance_of(model.artefact, settings) for name, model in models.items()}
         parities = {name: parity(model, tolerance[name]) for name, model in models.items()}
     whole = found.pop(UNCOMPRESSED, None)
+    if np.isnan(metric.totals(found[reference].scores)[task.figure]):
+        raise DataError(f"the validation frames hold nothing that {task.figure} speaks of; give frames that do")
     verdicts = []
     for name, scores in found.items():
         verdicts.append(
@@ -71,9 +77,22 @@ def verify(
         figure=task.figure,
         frames=len(samples),
         verdicts=tuple(verdicts),
-        gates=gates(verdicts, reference, task.figure, settings),
+        gates=(
+            *gates(verdicts, reference, task.figure, settings),
+            *_slice_gates(found, samples, metric, settings),
+        ),
         gallery=gallery(out, samples, found, reference, metric, task.figure),
         uncompressed=figures(metric, whole.scores, ENGINE) if whole is not None else {},
+    )
+
+
+def _slice_gates(
+    found: dict[str, Scores], samples: Sequence[Sample], metric: Metric, settings: VerifySection
+) -> tuple[Gate, ...]:
+    metrics = {metric.name: metric}
+    rules = [check(text, {metric.name: metric.higher_is_better}) for text in settings.gates]
+    return tuple(
+        slice_gate(rule, name, scores.results, samples, metrics) for name, scores in found.items() for rule in rules
     )
 
 

@@ -59,6 +59,17 @@ def test_an_unknown_model_or_format_is_named(tmp_path, tree):
         read(tmp_path, tree, **{"data.val.format": "tusimpel"})
 
 
+def test_gates_are_read_with_the_recipe(tmp_path, tree):
+    tree.setdefault("verify", {})["gates"] = ["accuracy[night] >= 0.9", "accuracy[nite >= 0.9"]
+    with pytest.raises(RecipeError, match=r"verify\.gates\.1: gate 'accuracy\[nite >= 0\.9': write FIGURE"):
+        read(tmp_path, tree)
+    tree["verify"]["gates"] = ["acuracy[night] >= 0.9"]
+    with pytest.raises(RecipeError, match=r"verify\.gates\.0: .*unknown figure 'acuracy' \(did you mean 'accuracy'"):
+        read(tmp_path, tree)
+    tree["verify"]["gates"] = ["accuracy[night] >= 0.9"]
+    assert read(tmp_path, tree).verify.gates == ("accuracy[night] >= 0.9",)
+
+
 def test_an_override_is_blamed_for_what_it_did(tmp_path, tree):
     with pytest.raises(RecipeError, match=r"^--set task: unknown task 'x'"):
         read(tmp_path, tree, task="x")

@@ -15,9 +15,9 @@ NEIGHBOUR = {"car": "van", "pedestrian": "person_sitting"}
 
 
 def objects(rows, scores=()):
-    """Rows are (name, box, occluded, truncated)."""
+    """Rows are (name, box as in a label file, occluded, truncated); readers move boxes by half a pixel."""
     return Detections(
-        np.array([row[1] for row in rows], np.float32).reshape(-1, 4),
+        (np.array([row[1] for row in rows], np.float64).reshape(-1, 4) + 0.5).astype(np.float32),
         np.array(scores, np.float32),
         np.array([NAMES.index(row[0]) for row in rows], np.int64),
         1242,
