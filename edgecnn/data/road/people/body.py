@@ -14,9 +14,17 @@ LEG_RINGS = 15
 _LEVEL = np.array([-0.17, -0.12, -0.04, 0.06, 0.2, 0.38, 0.55, 0.7, 0.84, 0.94, 1.01, 1.06, 1.1, 1.16])
 
 
-def trunk(skeleton: Skeleton, measures: Measures, low: float, high: float, bulk: float, rings: int = 14) -> Floats:
-    """Return the trunk from level `low` to `high` (0 hips, 1 shoulders, 1.15 neck), `bulk` metres thick."""
-    level = np.linspace(low, high, rings)
+def trunk(
+    skeleton: Skeleton,
+    measures: Measures,
+    span: tuple[float, float],
+    bulk: Floats | float,
+    *,
+    hangs: bool,
+    rings: int = 14,
+) -> Floats:
+    """Return the trunk over `span` (0 hips, 1 shoulders, 1.15 neck), `bulk` metres thicker; `hangs` for loose cloth."""
+    level = np.linspace(*span, rings)
     knots = np.array([-0.2, 0.0, 0.36, 0.68, 1.0, 1.16])
     below = skeleton.hips - 0.2 * measures.trunk * skeleton.pelvis_axes[:, 2]
     shoulders = skeleton.neck - 0.024 * measures.stature * skeleton.chest_axes[:, 2]
@@ -27,16 +35,19 @@ def trunk(skeleton: Skeleton, measures: Measures, low: float, high: float, bulk:
     fronts = unit((1 - turn) * skeleton.pelvis_axes[:, 0] + turn * skeleton.chest_axes[:, 0])
     rights = unit((1 - turn) * skeleton.pelvis_axes[:, 1] + turn * skeleton.chest_axes[:, 1])
     breadth, front, back = breadths(measures)
-    across, ahead, behind = (np.interp(level, _LEVEL, table) + bulk for table in (breadth, front, back))
+    # Cloth hangs from the hips and does not follow the body down between the legs.
+    girth = np.maximum(level, -0.02) if hangs else level
+    bulk = bulk + (0.2 * measures.stature * np.clip(0.04 - level, 0, 0.16) if hangs else 0.0)
+    across, ahead, behind = (np.interp(girth, _LEVEL, table) + bulk for table in (breadth, front, back))
     return tube(centres, fronts, rights, ahead, across, half_back=behind, power=2.3)
 
 
 def breadths(m: Measures) -> tuple[Floats, Floats, Floats]:
     """Return the trunk's half breadth, front and back at _LEVEL, metres."""
-    h, neck = m.stature, 0.034 * m.stature
+    h, neck = m.stature, 0.032 * m.stature * m.limb**0.4
     p, w, c, s = m.pelvis, m.waist, m.chest, m.shoulder
     breadth = [0.35 * p, 0.8 * p, 0.99 * p, 0.98 * p, 0.5 * (p + w), w, 0.5 * (w + c), c, 0.5 * (c + s) + 0.006 * h]
-    breadth += [0.98 * s + 0.004 * h, 0.86 * s, 0.62 * s, 1.35 * neck, neck]
+    breadth += [1.02 * s + 0.006 * h, 0.94 * s, 0.68 * s, 1.4 * neck, neck]
     d = m.depth
     front = [0.2 * d, 0.55 * d, 0.85 * d, d, d + 0.7 * m.belly, 0.98 * d + m.belly, 1.02 * d + 0.7 * m.belly]
     front += [1.1 * d + m.bust, 1.05 * d + 0.6 * m.bust, 0.8 * d, 0.6 * d, 0.55 * d, neck, neck]
@@ -49,7 +60,7 @@ def leg(measures: Measures, limb: Limb, span: tuple[float, float], bulk: Floats 
     at = np.linspace(*span, LEG_RINGS)
     path = bend((limb.root, limb.middle, limb.end), at)
     knots = [0.0, 0.15, 0.3, 0.45, 0.5, 0.56, 0.68, 0.8, 0.92, 1.0]
-    girth = np.array([0.055, 0.052, 0.044, 0.034, 0.033, 0.032, 0.035, 0.029, 0.022, 0.023])
+    girth = np.array([0.051, 0.051, 0.044, 0.034, 0.033, 0.032, 0.035, 0.029, 0.022, 0.023])
     radius = np.interp(at, knots, girth * measures.stature * measures.limb) + bulk
     if span[0] == 0.0:
         top = unit(limb.root - limb.middle) * radius[0]
@@ -72,9 +83,9 @@ def arm(measures: Measures, skeleton: Skeleton, side: int, span: tuple[float, fl
     if span[0] == 0.0:
         inner = skeleton.neck - 0.036 * h * skeleton.chest_axes[:, 2]
         into = inner - limb.root
-        path = np.concatenate([limb.root + np.outer([0.55, 0.12], into), path])
-        path[1] += 0.010 * h * skeleton.chest_axes[:, 2]
-        radius = np.concatenate([radius[0] * np.array([0.72, 0.92]), radius])
+        path = np.concatenate([limb.root + np.outer([0.5, 0.1], into), path])
+        path[1] += 0.004 * h * skeleton.chest_axes[:, 2]
+        radius = np.concatenate([radius[0] * np.array([0.62, 0.9]), radius])
     return rod(path, radius, limb.axes[:, 0])
 
 
@@ -118,6 +129,7 @@ def skirt(skeleton: Skeleton, measures: Measures, hem: float, flare: float, bulk
 def neck(skeleton: Skeleton, measures: Measures) -> Floats:
     """Return the neck."""
     h = measures.stature
+    thick = 0.0305 * h * measures.limb**0.4
     low = skeleton.neck - 0.03 * h * skeleton.chest_axes[:, 2]
     high = (
         skeleton.head
@@ -126,7 +138,7 @@ def neck(skeleton: Skeleton, measures: Measures) -> Floats:
     )
     path = low + np.linspace(0, 1, 6)[:, None] * (high - low)
     return rod(
-        path, np.interp(np.linspace(0, 1, 6), [0, 0.4, 1], [0.042 * h, 0.032 * h, 0.031 * h]), skeleton.chest_axes[:, 0]
+        path, np.interp(np.linspace(0, 1, 6), [0, 0.4, 1], [0.042 * h, thick, 0.97 * thick]), skeleton.chest_axes[:, 0]
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.core.results import Frame
-from edgecnn.data.road.people.figure import Figure, ground_under, stand_before
+from edgecnn.data.road.people.figure import FINE_PX, Figure, ground_under, stand_before
 from edgecnn.data.road.people.ground_shadow import cast_shadow
 from edgecnn.data.road.people.lighting import normals_of, shade_of
 from edgecnn.data.road.people.person import Person
@@ -19,7 +19,6 @@ Floats = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 
 _NEAR_M = 0.8
-_FINE_PX = 70
 
 
 class Painted(NamedTuple):
@@ -51,7 +50,7 @@ def outline(view: View, person: Person) -> tuple[float, float, float, float]:
     boxes = []
     for part, first, last in zip(figure.parts, figure.starts[:-1], figure.starts[1:], strict=True):
         if part.body:
-            u, v = refine(np.stack([figure.u[first:last], figure.v[first:last]]), 3 * (last - first), 48)
+            u, v = refine(np.stack([figure.u[first:last], figure.v[first:last]]), 4 * (last - first), 64)
             boxes.append((u.min(), v.min(), u.max(), v.max()))
     left, top, right, bottom = np.array(boxes).T
     return float(left.min()), float(top.min()), float(right.max()), float(bottom.max())
@@ -75,13 +74,13 @@ def draw_person(view: View, person: Person, picture: Frame) -> Painted:
     tall = float(np.ptp(figure.v))
     scale = _scale(tall)
     seen = splat(figure, shade, facing, window, scale)
-    color = view.light.through_air(color_of(view.light, figure.parts, seen, fine=tall > _FINE_PX), depth)
+    color = view.light.through_air(color_of(view.light, figure.parts, seen, fine=tall > FINE_PX), depth)
     return _blend(picture, window, figure, seen, np.clip(color, 0, 255))
 
 
 def _scale(tall_px: float) -> float:
-    """Return points a pixel each way: small figures need the most to keep their edges smooth."""
-    return 4.0 if tall_px < 40 else 3.0 if tall_px < 90 else 2.0 if tall_px < 400 else 1.0
+    """Return places a pixel each way: small figures need the most to keep their edges smooth."""
+    return float(np.clip(150 / tall_px, 1.6 if tall_px < 400 else 1.2, 4.0))
 
 
 def _window(figure: Figure, picture: Frame, limit: int) -> tuple[int, int, int, int]:

@@ -18,6 +18,9 @@ from edgecnn.data.road.view import View
 Floats = NDArray[np.float64]
 
 
+FINE_PX = 70
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """A person's surfaces before one camera; all parts' rings lie one after the other.
@@ -38,8 +41,8 @@ class Figure:
 
 # A person's box is asked for beside their picture.
 @lru_cache(maxsize=32)
-def build_parts(person: Person) -> tuple[Part, ...]:
-    """Return the person's surfaces in (forward, right, up) metres."""
+def build_parts(person: Person, *, fine: bool) -> tuple[Part, ...]:
+    """Return the person's surfaces in (forward, right, up) metres; only `fine` ones have ears, noses and thumbs."""
     skeleton = build_skeleton(person.measures, person.pose)
     things: list[Part] = []
     for load in person.loads:
@@ -51,17 +54,17 @@ def build_parts(person: Person) -> tuple[Part, ...]:
         things += load_parts(load, person.measures, skeleton)
     return (
         *things,
-        *dressed_parts(skeleton, person.measures, person.outfit),
-        *head_parts(skeleton, person.measures, person.outfit),
+        *dressed_parts(skeleton, person.measures, person.outfit, fine=fine),
+        *head_parts(skeleton, person.measures, person.outfit, fine=fine),
     )
 
 
 def stand_before(view: View, person: Person) -> Figure:
     """Return the person's surfaces as the camera of `view` sees them."""
-    parts = build_parts(person)
+    x, y, z = view.alignment.point(np.array(person.along), person.offset)
+    tall_px = view.camera.focal_px * person.stature_m / max(float(z), 0.1)
+    parts = build_parts(person, fine=tall_px > FINE_PX)
     local = np.concatenate([part.grid for part in parts])
-    at = np.array(person.along)
-    x, y, z = view.alignment.point(at, person.offset)
     heading = person.heading_rad + float(np.interp(person.along, view.alignment.along, view.alignment.heading))
     cos, sin = np.cos(heading), np.sin(heading)
     right = float(x) + local[..., 0] * sin + local[..., 1] * cos

@@ -30,10 +30,11 @@ def skull(skeleton: Skeleton, measures: Measures, swell: Floats | float = 1.0, s
     return grown[start:]
 
 
-def head_parts(skeleton: Skeleton, measures: Measures, outfit: Outfit) -> list[Part]:
+def head_parts(skeleton: Skeleton, measures: Measures, outfit: Outfit, *, fine: bool) -> list[Part]:
     """Return the head's parts."""
     parts = [Part(skull(skeleton, measures), _face(outfit))]
-    parts += _nose_and_ears(skeleton, measures, outfit)
+    if fine:
+        parts += _nose_and_ears(skeleton, measures, outfit)
     if outfit.hair != "bald" or outfit.hat:
         parts += hair_parts(skeleton, measures, outfit)
     return parts
@@ -45,11 +46,12 @@ def _face(outfit: Outfit) -> Paint:
     brow = _mixed(outfit.hair_color, dark, 0.3)
     lips = (skin[0] * 0.62, skin[1] * 0.6, skin[2] * 0.85)
     marks = [
-        Mark(dark, (0.47, 0.63), (0.385, 0.615), "round", strength=0.35),
-        Mark((225.0, 228.0, 230.0), (0.52, 0.57), (0.39, 0.455), "round", strength=0.7, fine=True),
-        Mark((225.0, 228.0, 230.0), (0.52, 0.57), (0.545, 0.61), "round", strength=0.7, fine=True),
-        Mark((30.0, 28.0, 28.0), (0.51, 0.575), (0.41, 0.437), "round", fine=True),
-        Mark((30.0, 28.0, 28.0), (0.51, 0.575), (0.563, 0.59), "round", fine=True),
+        Mark(dark, (0.48, 0.6), (0.375, 0.47), "round", strength=0.35),
+        Mark(dark, (0.48, 0.6), (0.53, 0.625), "round", strength=0.35),
+        Mark((222.0, 226.0, 230.0), (0.525, 0.56), (0.39, 0.455), "round", strength=0.6, fine=True),
+        Mark((222.0, 226.0, 230.0), (0.525, 0.56), (0.545, 0.61), "round", strength=0.6, fine=True),
+        Mark((30.0, 28.0, 28.0), (0.52, 0.567), (0.41, 0.437), "round", fine=True),
+        Mark((30.0, 28.0, 28.0), (0.52, 0.567), (0.563, 0.59), "round", fine=True),
         Mark(brow, (0.6, 0.635), (0.38, 0.46), "round", strength=0.85),
         Mark(brow, (0.6, 0.635), (0.54, 0.62), "round", strength=0.85),
         Mark(lips, (0.2, 0.25), (0.43, 0.57), "round", strength=0.8),
@@ -59,8 +61,8 @@ def _face(outfit: Outfit) -> Paint:
         marks.insert(0, Mark(outfit.hair_color, (0.0, 0.3), (0.2, 0.8), "block", strength=outfit.beard))
         marks.append(Mark(outfit.hair_color, (0.25, 0.3), (0.42, 0.58), "round", strength=outfit.beard))
     if outfit.glasses:
-        marks.append(Mark((30.0, 30.0, 30.0), (0.46, 0.6), (0.385, 0.46), "round", strength=outfit.glasses))
-        marks.append(Mark((30.0, 30.0, 30.0), (0.46, 0.6), (0.54, 0.615), "round", strength=outfit.glasses))
+        marks.append(Mark((30.0, 30.0, 30.0), (0.495, 0.58), (0.365, 0.48), "round", strength=outfit.glasses))
+        marks.append(Mark((30.0, 30.0, 30.0), (0.495, 0.58), (0.52, 0.635), "round", strength=outfit.glasses))
     return Paint(skin, tuple(marks), gloss=0.12)
 
 
@@ -83,6 +85,9 @@ def hair_parts(skeleton: Skeleton, measures: Measures, outfit: Outfit) -> list[P
     turn = np.abs(np.arange(SIDES) / SIDES - 0.5) * 2
     if outfit.hair != "bald":
         full = {"short": 1.06, "medium": 1.13, "long": 1.14, "afro": 1.45, "tied": 1.07, "cropped": 1.03}[outfit.hair]
+        if outfit.hat:
+            # What is worn presses the hair down.
+            full = min(full, 1.06)
         # The hairline runs from the forehead down past the ears to the nape.
         line = np.interp(turn, [0.0, 0.25, 0.36, 0.5, 0.62, 1.0], [0.83, 0.8, 0.62, 0.5, 0.25, 0.08])
         if outfit.hair in ("long", "medium"):

@@ -8,15 +8,9 @@ from edgecnn.data.road.people.paints import Color, Mark
 
 # BGR albedo from the palest to the darkest skin.
 _SKINS = (
-    (182, 205, 236),
-    (160, 188, 226),
-    (140, 170, 214),
-    (110, 145, 196),
-    (88, 120, 172),
-    (62, 88, 136),
-    (44, 62, 98),
-    (34, 46, 72),
-)
+    (165, 187, 228), (145, 172, 218), (122, 152, 204), (98, 132, 186), (76, 108, 162), (56, 82, 130), (42, 60, 98),
+    (34, 46, 74),
+)  # fmt: skip
 _HAIRS = (
     (24, 22, 22),
     (30, 34, 42),
@@ -52,6 +46,7 @@ class Outfit:
         bulk_m: thickness of what is worn on top; wide_m: room in the legs of trousers.
         hair: "bald", "cropped", "short", "medium", "long", "tied", "afro"; hair_m: its length in heads.
         beard, glasses: opacities.
+        bare: chance of bare legs, 0 to 1; neckline: "", "round", "v", "collar".
         hat: "", "cap", "beanie", "hat", "hood", "scarf", "helmet".
     """
 
@@ -80,6 +75,7 @@ class Outfit:
     shoe_color: Color
     sole_color: Color
     bare: float
+    neckline: str
     grain: int
 
 
@@ -164,6 +160,7 @@ def sample_outfit(rng: np.random.Generator, *, child: bool, feminine: bool, ride
         else (50.0, 74.0, 110.0),
         sole_color=(215.0, 218.0, 220.0) if rng.random() < 0.4 else (26.0, 26.0, 28.0),
         bare=float(rng.random()),
+        neckline=_neckline(rng, top, feminine=feminine),
         grain=int(rng.integers(1, 400)),
     )
 
@@ -175,7 +172,7 @@ def _shade(color: tuple[int, int, int], rng: np.random.Generator) -> Color:
 
 def _top(rng: np.random.Generator, *, feminine: bool) -> str:
     names = ["t-shirt", "shirt", "jumper", "jacket", "coat", "dress", "vest"]
-    rates = [0.24, 0.12, 0.14, 0.24, 0.12, 0.1, 0.04] if feminine else [0.27, 0.15, 0.16, 0.27, 0.1, 0.0, 0.05]
+    rates = [0.25, 0.12, 0.15, 0.24, 0.12, 0.1, 0.02] if feminine else [0.28, 0.15, 0.165, 0.27, 0.1, 0.0, 0.035]
     return str(rng.choice(names, p=rates))
 
 
@@ -252,3 +249,9 @@ def _hat(rng: np.random.Generator, top: str, *, rider: bool, feminine: bool) -> 
         return ""
     names = ["cap", "beanie", "hat", "scarf"]
     return str(rng.choice(names, p=[0.3, 0.3, 0.15, 0.25] if feminine else [0.5, 0.35, 0.15, 0.0]))
+
+
+def _neckline(rng: np.random.Generator, top: str, *, feminine: bool) -> str:
+    if top in ("t-shirt", "dress"):
+        return str(rng.choice(["", "round", "v"], p=[0.25, 0.45, 0.3] if feminine else [0.5, 0.4, 0.1]))
+    return "collar" if rng.random() < (0.3 if top == "jumper" else 0.75) else ""

@@ -119,13 +119,13 @@ def _running(rng: np.random.Generator) -> Pose:
 def _loose_arm(rng: np.random.Generator) -> Arm:
     """Return an arm at rest: hanging, in a pocket, on the hip, bent before the body, behind it."""
     draw = rng.random()
-    if draw < 0.5:
+    if draw < 0.62:
         return Arm(float(rng.normal(0.05, 0.1)), float(rng.uniform(0.06, 0.22)), 0.2, float(rng.uniform(0.1, 0.4)))
-    if draw < 0.7:
+    if draw < 0.82:
         return Arm(-0.25, 0.3, 0.5, float(rng.uniform(0.75, 1.0)))
-    if draw < 0.78:
+    if draw < 0.88:
         return Arm(-0.35, 0.75, 0.9, 1.75)
-    if draw < 0.93:
+    if draw < 0.96:
         return Arm(float(rng.uniform(0.1, 0.4)), 0.15, float(rng.uniform(0.3, 0.9)), float(rng.uniform(1.2, 1.9)))
     return Arm(-0.6, 0.2, 1.3, 1.0)
 

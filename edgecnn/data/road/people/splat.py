@@ -80,10 +80,10 @@ def refine(field: Floats | Float32, rows: int, columns: int) -> Float32:
 
 
 def splat(figure: Figure, shade: Floats, facing: Floats, window: tuple[int, int, int, int], scale: float) -> Visible:
-    """Return what is seen of the figure in the window (x0, y0, x1, y1) of the canvas, `scale` points a pixel."""
+    """Return what is seen of the figure in the window (x0, y0, x1, y1) of the canvas, about `scale` places a pixel."""
     x0, y0, x1, y1 = window
     wide, tall = round((x1 - x0) * scale), round((y1 - y0) * scale)
-    x, y = (figure.u - x0) * scale, (figure.v - y0) * scale
+    x, y = (figure.u - x0) * (wide / (x1 - x0)), (figure.v - y0) * (tall / (y1 - y0))
     fields = np.stack([x, y, figure.depth, shade, facing]).astype(np.float32)
     nearest = np.full(wide * tall, _FAR)
     found: list[_Dense] = []

@@ -85,8 +85,13 @@ def ball(
 ) -> Floats:
     """Return the grid of an ellipsoid with half measures (front, right, up) along the columns of `axes`."""
     angle = np.linspace(0.03, math.pi - 0.03, rings)
-    wide = np.sin(angle) if power == 2.0 else np.sin(angle) ** (2 / power)
-    path = centre + np.outer(-np.cos(angle) * half[2], axes[:, 2])
+    if power != 2.0:
+        # Rings lie closest where a box turns its corner.
+        angle = np.linspace(0, math.pi, rings)
+        angle = angle - 0.42 * np.sin(2 * angle) * (1 - 2 / power)
+        angle = np.clip(angle, 0.02, math.pi - 0.02)
+    wide, high = np.sin(angle) ** (2 / power), np.abs(np.cos(angle)) ** (2 / power) * np.sign(np.cos(angle))
+    path = centre + np.outer(-high * half[2], axes[:, 2])
     return tube(path, axes[:, 0], axes[:, 1], half[0] * wide, half[1] * wide, power=power)
 
 
