@@ -96,12 +96,15 @@ def _window(figure: Figure, picture: Frame, limit: int) -> tuple[int, int, int, 
 def _blend(picture: Frame, window: tuple[int, int, int, int], figure: Figure, seen: Visible, color: Float32) -> Painted:
     """Average the fine grid down to pixels and lay it over the picture."""
     x0, y0, x1, y1 = window
-    fine = np.zeros((seen.shape[0] * seen.shape[1], 5), np.float32)
-    body = np.array([part.body for part in figure.parts], np.float32)
-    fine[seen.place, :3], fine[seen.place, 3], fine[seen.place, 4] = color, 1.0, body[seen.part]
+    fine, person = np.zeros((*seen.shape, 4), np.float32), np.zeros(seen.shape, np.float32)
+    flat = fine.reshape(-1, 4)
+    flat[seen.place, :3], flat[seen.place, 3] = color, 1.0
+    person.reshape(-1)[seen.place] = np.array([part.body for part in figure.parts], np.float32)[seen.part]
     size = (x1 - x0, y1 - y0)
-    layers = cv2.resize(fine.reshape(*seen.shape, 5), size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], 5)
+    # OpenCV averages over areas for at most four channels.
+    layers = cv2.resize(fine, size, interpolation=cv2.INTER_AREA)
+    alpha = np.asarray(cv2.resize(person, size, interpolation=cv2.INTER_AREA) * 255 + 0.5, np.uint8)
     target = picture[y0:y1, x0:x1]
-    target[:] = target * (1 - layers[..., 3:4]) + layers[..., :3] + 0.5
-    alpha, cover = (np.asarray(layers[..., i] * 255 + 0.5, np.uint8) for i in (4, 3))
+    target[:] = target * (1 - layers[..., 3:]) + layers[..., :3] + 0.5
+    cover = np.asarray(layers[..., 3] * 255 + 0.5, np.uint8)
     return Painted((slice(y0, y1), slice(x0, x1)), alpha, cover)
