@@ -89,8 +89,9 @@ def _(truth: Detections, matrix: Matrix, geometry: Geometry) -> Detections:
     zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     boxes = _moved(truth.boxes, matrix, geometry, zoom)
     seen = _moved(truth.visible, matrix, geometry, zoom) if len(truth.visible) else boxes
-    left, top, right, bottom = geometry.crop
-    seen = np.clip(seen, (left, top, left, top), (right, bottom, right, bottom)).astype(np.float32)
+    # What was in the picture may now lie on the bars beside a letterboxed one.
+    upper, lower = geometry.to_frame(np.array([(0, 0), np.add(geometry.size, geometry.pad) + geometry.pad]))
+    seen = np.clip(seen, np.tile(upper, 2), np.tile(lower, 2)).astype(np.float32)
     moved = replace(truth, boxes=boxes, visible=seen)
     gone = moved.visibility < LEAST_SEEN
     moved = replace(moved, ignore=truth.ignored | gone)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from edgecnn.core.compression import Distill
-from edgecnn.train.distill import Distillation, relative_error, softened
+from edgecnn.train.distill import Distillation, relative_error, relative_error_where, softened
 
 
 def net(width):
@@ -91,3 +91,38 @@ def test_softened_is_the_divergence_along_its_axis_and_error_is_free_of_scale():
     assert float(softened(one, one + 7, 1)) == pytest.approx(0, abs=1e-5)
     assert float(softened(one, other, 1)) > 0
     assert float(relative_error(one, other)) == pytest.approx(float(relative_error(100 * one, 100 * other)), rel=1e-4)
+
+
+def test_what_is_told_by_another_output_is_learnt_where_that_sees_something():
+    weight = torch.tensor([[[[0.0, 1.0, 1.0]]]])
+    wanted = torch.tensor([[[[9.0, 1.0, 3.0]], [[-9.0, 2.0, 2.0]]]])
+    given = wanted + torch.tensor([50.0, 0, 0])
+    assert float(relative_error_where(given, wanted, weight)) == 0
+    assert float(relative_error_where(wanted + 1, wanted, weight)) == pytest.approx(1 / 0.5)
+    assert float(relative_error_where(wanted, wanted, torch.zeros(1, 1, 1, 3))) == 0
+
+
+class Told(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.heat, self.size = nn.Conv2d(3, 2, 1), nn.Conv2d(3, 2, 1)
+
+    def forward(self, x):
+        return self.heat(x).sigmoid(), self.size(x)
+
+
+def test_told_outputs_have_no_gradient_where_the_teacher_sees_nothing():
+    torch.manual_seed(0)
+    teacher, pupil, frames = Told(), Told(), torch.randn(2, 3, 4, 4)
+    frames[:, :, :2] = 0
+    with torch.no_grad():
+        teacher.heat.bias.fill_(-200)  # where the frame is empty
+        teacher.heat.weight.copy_(300 * torch.eye(2, 3)[:, :, None, None])
+    found = Distillation(teacher, pupil, (frames,), Distill(features=0), told_by={1: 0})
+    answer = pupil(frames)
+    answer[1].retain_grad()
+    with found.watching(pupil):
+        found.terms((frames,), answer)["taught_outputs"].backward()
+    there = teacher(frames)[0].amax(1) > 0
+    assert there.any()
+    assert ((answer[1].grad.abs().sum(1) > 0) == there).all()
