@@ -72,7 +72,9 @@ CODECS: dict[str, Entry] = {
     "lane_rows": Entry("edgecnn.runtime.codecs.lane_rows:LaneRowsCodec"),
     "tensors": Entry("edgecnn.runtime.codecs.tensors:TensorsCodec"),
 }
-DRAWINGS: dict[str, Entry] = {"lanes": Entry("edgecnn.runtime.drawing.lanes:draw")}
+DRAWINGS: dict[str, Entry] = {
+    name: Entry(f"edgecnn.runtime.drawing.{name}:draw") for name in ("lanes", "objects", "scene")
+}
 METRICS: dict[str, Entry] = {
     "bdd_boundary": Entry("edgecnn.metrics.bdd_lane:BddBoundary"),
     "bdd_mask": Entry("edgecnn.metrics.bdd_lane:BddMask"),

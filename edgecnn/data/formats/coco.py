@@ -127,8 +127,7 @@ def _file_entries(root: Path, path: Path) -> Iterator[Sample | Fault]:
         with coco_index() as index:
             yield from _take_images(path, index)
             yield from _take_annotations(path, index)
-            if not names and next(index.annotations(), None):
-                raise DataError(f"{path}: no 'categories'; a COCO file lists its classes there")
+            _need_categories(path, names, index)
             index.group()
             folder: Path | None = None
             for number, tree in index.images():
@@ -151,6 +150,11 @@ def _categories(path: Path) -> dict[Id, str]:
             raise DataError(f"{path}: categories[{number}]: id {tree['id']!r} stands twice; mend it")
         found[tree["id"]] = tree["name"]
     return found
+
+
+def _need_categories(path: Path, names: Mapping[Id, str], index: CocoIndex) -> None:
+    if not names and next(index.annotations(), None):
+        raise DataError(f"{path}: no 'categories'; a COCO file lists its classes there")
 
 
 def _take_images(path: Path, index: CocoIndex) -> Iterator[Fault]:
