@@ -21,13 +21,13 @@ def rucksack(load: Load, m: Measures, k: Skeleton) -> list[Part]:
     half = (0.045 * h * z, 0.085 * h * z, 0.13 * h * z)
     centre = k.chest - (1.1 * m.depth + half[0] + 0.015) * axes[:, 0] + 0.01 * h * axes[:, 2]
     dark = (load.color[0] * 0.6, load.color[1] * 0.6, load.color[2] * 0.6)
-    paint = Paint(load.color, (Mark(dark, (0.25, 0.55), (0.0, 0.12)), Mark(dark, (0.25, 0.55), (0.88, 1.0))), folds=0.2)
+    paint = Paint(load.color, (Mark(dark, (0.25, 0.55), (0.0, 0.12)), Mark(dark, (0.25, 0.55), (0.88, 1.0))), folds=0.1)
     parts = [box(centre, axes, half, paint, 3.0)]
     for side in (-1, 1):
         top = k.arms[0 if side < 0 else 1].root * 0.75 + k.neck * 0.25
-        ahead = k.chest + (m.depth * 1.1 + m.bust * 0.7 + 0.02) * axes[:, 0] + side * 0.8 * m.shoulder * axes[:, 1]
+        ahead = k.chest + (m.depth * 1.1 + m.bust * 0.7 + 0.035) * axes[:, 0] + side * 0.8 * m.shoulder * axes[:, 1]
         rear = k.chest - m.depth * axes[:, 0] + side * 0.8 * m.shoulder * axes[:, 1]
-        knots = np.stack([rear, top + 0.03 * h * axes[:, 2], ahead, k.waist + side * 1.02 * m.waist * axes[:, 1]])
+        knots = np.stack([rear, top + 0.045 * h * axes[:, 2], ahead, k.waist + side * 1.02 * m.waist * axes[:, 1]])
         at = np.linspace(0, 3, 9)
         path = np.stack([np.interp(at, [0, 1, 2, 3], knots[:, i]) for i in range(3)], axis=1)
         parts.append(Part(rod(path, 0.018, axes[:, 1], flat=1.2), Paint(dark)))
@@ -40,7 +40,7 @@ def shoulder_bag(load: Load, m: Measures, k: Skeleton) -> list[Part]:
     h, z = m.stature, load.size
     centre = k.hips + np.array([0.02 * h, out * (m.pelvis + 0.05), 0.07 * h])
     parts = [
-        box(centre, k.pelvis_axes, (0.075 * h * z, 0.03 * h, 0.06 * h * z), Paint(load.color, folds=0.15, gloss=0.15))
+        box(centre, k.pelvis_axes, (0.075 * h * z, 0.03 * h, 0.06 * h * z), Paint(load.color, folds=0.06, gloss=0.15))
     ]
     across = load.size > 1.0
     top = k.neck + np.array([0.0, (-out if across else out) * 0.55 * m.shoulder, 0.005 * h])
@@ -59,7 +59,7 @@ def hand_bag(load: Load, m: Measures, k: Skeleton) -> list[Part]:
     half = (0.16 * z, 0.06 * z, 0.17 * z)
     centre = grip - _UP * (half[2] + 0.12)
     logo = Mark((230.0, 230.0, 230.0), (0.4, 0.7), (0.15, 0.35), "round", strength=0.8)
-    parts = [box(centre, np.eye(3), half, Paint(load.color, (logo,), folds=0.3), 3.5)]
+    parts = [box(centre, np.eye(3), half, Paint(load.color, (logo,), folds=0.2), 3.5)]
     return [
         *parts,
         bar(grip, centre + at_metres(0.09 * z, 0, half[2]), 0.007, load.color),

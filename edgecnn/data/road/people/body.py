@@ -37,7 +37,7 @@ def trunk(
     breadth, front, back = breadths(measures)
     # Cloth hangs from the hips and does not follow the body down between the legs.
     girth = np.maximum(level, -0.02) if hangs else level
-    bulk = bulk + (0.2 * measures.stature * np.clip(0.04 - level, 0, 0.16) if hangs else 0.0)
+    bulk = bulk + (0.13 * measures.stature * np.clip(0.06 - level, 0, 0.18) if hangs else 0.0)
     across, ahead, behind = (np.interp(girth, _LEVEL, table) + bulk for table in (breadth, front, back))
     return tube(centres, fronts, rights, ahead, across, half_back=behind, power=2.3)
 
@@ -60,11 +60,11 @@ def leg(measures: Measures, limb: Limb, span: tuple[float, float], bulk: Floats 
     at = np.linspace(*span, LEG_RINGS)
     path = bend((limb.root, limb.middle, limb.end), at)
     knots = [0.0, 0.15, 0.3, 0.45, 0.5, 0.56, 0.68, 0.8, 0.92, 1.0]
-    girth = np.array([0.051, 0.051, 0.044, 0.034, 0.033, 0.032, 0.035, 0.029, 0.022, 0.023])
+    girth = np.array([0.049, 0.051, 0.044, 0.034, 0.033, 0.032, 0.035, 0.029, 0.022, 0.023])
     radius = np.interp(at, knots, girth * measures.stature * measures.limb) + bulk
     if span[0] == 0.0:
         top = unit(limb.root - limb.middle) * radius[0]
-        path = np.concatenate([limb.root + np.outer([0.75, 0.5], top), path])
+        path = np.concatenate([limb.root + np.outer([0.55, 0.35], top), path])
         radius = np.concatenate([radius[0] * np.array([0.1, 0.8]), radius])
     return rod(path, radius, limb.axes[:, 0] + 0.5 * limb.axes[:, 2])
 
@@ -115,7 +115,7 @@ def skirt(skeleton: Skeleton, measures: Measures, hem: float, flare: float, bulk
     at = np.linspace(0, hem, 12)
     paths = [bend((limb.root, limb.middle, limb.end), at) for limb in skeleton.legs]
     deep = 1.2 * measures.depth
-    inset = np.interp(at, [0.0, 0.25], [max(0.2, 1 - deep / measures.pelvis) / 0.56, 1.0])[:, None]
+    inset = np.interp(at, [0.0, 0.25], [max(0.2, 1 - deep / measures.pelvis) / 0.5, 1.0])[:, None]
     middle = (paths[0] + paths[1]) / 2
     left, right = middle + (paths[0] - middle) * inset, middle + (paths[1] - middle) * inset
     slim = np.interp(at, [0.0, 0.25, 0.5, 1.0], [deep, 0.058 * measures.stature, 0.046 * measures.stature, 0.04])

@@ -38,7 +38,17 @@ def _trunk(skeleton: Skeleton, measures: Measures, outfit: Outfit) -> list[Part]
     parts = [Part(trunk(skeleton, measures, (low, 1.11), outfit.bulk_m, hangs=True), cloth, open=True)]
     if outfit.top not in _COATS:
         parts.append(
-            Part(trunk(skeleton, measures, (-0.17, low + 0.1), 0.5 * outfit.wide_m, hangs=False, rings=9), lower)
+            Part(
+                trunk(
+                    skeleton,
+                    measures,
+                    (-0.17, low + 0.06),
+                    min(0.4 * outfit.wide_m, 0.7 * outfit.bulk_m),
+                    hangs=False,
+                    rings=9,
+                ),
+                lower,
+            )
         )
     if outfit.top in _COATS or outfit.legs == "skirt":
         own = outfit.top in _COATS
@@ -53,7 +63,7 @@ def _neckline(outfit: Outfit) -> tuple[Mark, ...]:
     if outfit.neckline == "round":
         return (Mark(outfit.skin, (0.86, 1.1), (0.36, 0.64), "round"),)
     if outfit.neckline == "v":
-        return tuple(Mark(outfit.skin, (0.74 + 0.05 * i, 1.0), (0.49 - 0.02 * i, 0.51 + 0.02 * i)) for i in range(5))
+        return (Mark(outfit.skin, (0.74, 1.0), (0.39, 0.61), "vee"),)
     if outfit.neckline == "collar":
         b, g, r = outfit.top_color
         shade = 0.72 if b + g + r > 240 else 1.5

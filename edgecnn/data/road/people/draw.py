@@ -80,7 +80,7 @@ def draw_person(view: View, person: Person, picture: Frame) -> Painted:
 
 def _scale(tall_px: float) -> float:
     """Return places a pixel each way: small figures need the most to keep their edges smooth."""
-    return float(np.clip(150 / tall_px, 1.6 if tall_px < 400 else 1.2, 4.0))
+    return 4.0 if tall_px < 36 else 3.0 if tall_px < 56 else 2.0 if tall_px < 400 else 1.0
 
 
 def _window(figure: Figure, picture: Frame, limit: int) -> tuple[int, int, int, int]:

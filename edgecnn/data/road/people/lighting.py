@@ -37,7 +37,7 @@ def shade_of(light: Light, normals: Floats, toward: Floats, depth_m: float) -> t
     """Return light on surfaces as a factor of the ambient light, and facing: cosines toward the camera [N, SIDES]."""
     facing = (normals * toward).sum(axis=-1)
     up = normals[..., 1]
-    sky = 0.62 + 0.38 * up
+    sky = 0.78 + 0.22 * up
     direct = 0.0
     if light.sun > 0:
         sun = sun_direction(light)

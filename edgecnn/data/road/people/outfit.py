@@ -151,13 +151,7 @@ def sample_outfit(rng: np.random.Generator, *, child: bool, feminine: bool, ride
         hem=float(rng.uniform(0.3, 0.95)) if top == "dress" or legs == "skirt" else float(rng.uniform(0.25, 0.7)),
         flare_m=float(rng.uniform(0.0, 0.12)) if top == "dress" or legs == "skirt" else float(rng.uniform(0.0, 0.04)),
         waist=float(rng.choice([0.16, -0.02, -0.14], p=[0.2, 0.4, 0.4])),
-        shoe_color=(225.0, 225.0, 225.0)
-        if rng.random() < 0.22
-        else vivid(rng)
-        if rng.random() < 0.12
-        else (34.0, 34.0, 38.0)
-        if rng.random() < 0.7
-        else (50.0, 74.0, 110.0),
+        shoe_color=_shoes(rng, skin),
         sole_color=(215.0, 218.0, 220.0) if rng.random() < 0.4 else (26.0, 26.0, 28.0),
         bare=float(rng.random()),
         neckline=_neckline(rng, top, feminine=feminine),
@@ -255,3 +249,15 @@ def _neckline(rng: np.random.Generator, top: str, *, feminine: bool) -> str:
     if top in ("t-shirt", "dress"):
         return str(rng.choice(["", "round", "v"], p=[0.25, 0.45, 0.3] if feminine else [0.5, 0.4, 0.1]))
     return "collar" if rng.random() < (0.3 if top == "jumper" else 0.75) else ""
+
+
+def _shoes(rng: np.random.Generator, skin: tuple[int, int, int]) -> Color:
+    """Return the colour of shoes; a few people go barefoot or in sandals."""
+    draw = rng.random()
+    if draw < 0.05:
+        return _shade(skin, rng)
+    if draw < 0.27:
+        return 225.0, 225.0, 225.0
+    if draw < 0.37:
+        return vivid(rng)
+    return (34.0, 34.0, 38.0) if draw < 0.8 else (50.0, 74.0, 110.0)

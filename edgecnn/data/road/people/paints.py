@@ -12,7 +12,8 @@ class Mark:
     Attributes:
         color: BGR, 0 to 255.
         s: range along the surface's rings, 0 first ring to 1 last; t: range around it, 0.25 left, 0.5 front.
-        shape: "block", "round" (the ellipse in the range), "rings" or "bars" (stripes around or along) or "dots".
+        shape: "block", "round" (the ellipse in the range), "vee" (a wedge that opens along s), "rings" or "bars"
+            (stripes around or along) or "dots".
         count: stripes or dots over the whole surface.
         share: how much of each period a stripe or dot takes.
         strength: opacity.

@@ -28,7 +28,7 @@ def color_of(light: Light, parts: tuple[Part, ...], seen: Visible, *, fine: bool
         if paint.gloss:
             shade[begin:end] *= 1 + np.float32(paint.gloss) * (np.maximum(seen.facing[begin:end], 0) ** 6 - 0.5)
     # The inside of open cloth lies in its own shade.
-    shade *= np.where(seen.facing < -0.15, 0.5, 0.8 + 0.2 * np.clip(seen.facing, 0, 1))
+    shade *= np.where(seen.facing < -0.15, 0.5, 0.85 + 0.15 * np.clip(seen.facing, 0, 1))
     shade *= _crevices(seen)
     return np.asarray(color * light.ambient * shade[:, None])
 
@@ -46,6 +46,10 @@ def _inside(mark: Mark, s: Float32, t: Float32) -> Bools:
         ds = (s - (mark.s[0] + mark.s[1]) / 2) / max((mark.s[1] - mark.s[0]) / 2, 1e-6)
         dt = (t - (mark.t[0] + mark.t[1]) / 2) / max((mark.t[1] - mark.t[0]) / 2, 1e-6)
         return np.asarray(ds * ds + dt * dt < 1)
+    if mark.shape == "vee":
+        ds = (s - mark.s[0]) / (mark.s[1] - mark.s[0])
+        half, middle = (mark.t[1] - mark.t[0]) / 2, (mark.t[1] + mark.t[0]) / 2
+        return np.asarray(np.abs(t - middle) < half * ds)
     inside = (s >= mark.s[0]) & (s <= mark.s[1]) & (t >= mark.t[0]) & (t <= mark.t[1])
     if mark.shape == "rings":
         inside &= (s * mark.count) % 1 < mark.share
@@ -59,11 +63,14 @@ def _inside(mark: Mark, s: Float32, t: Float32) -> Bools:
 
 
 def _folds(paint: Paint, s: Float32, t: Float32) -> Float32:
-    """Return relief of cloth, about -1 to 1: broad creases that lie across a limb, and a little weave."""
-    relief = tile(paint.grain % 5, 1.4)
-    rows = (s * 150 + paint.grain * 37).astype(np.int64) % TILE
-    columns = (np.abs(t - 0.5) * 130 + paint.grain * 91).astype(np.int64) % TILE
-    return np.asarray((relief[rows, columns].astype(np.float32) - 128) / 64)
+    """Return how much folds lighten and darken cloth, about -1 to 1: creases that run more around than along."""
+    relief = tile(paint.grain % 5, 1.5, 2.0)
+    rows = (s * 110).astype(np.int64) + paint.grain * 37
+    columns = (np.abs(t - 0.5) * 190).astype(np.int64) + paint.grain * 91
+    here = relief[columns % TILE, rows % TILE].astype(np.float32)
+    # A crease shows its slope: light above, dark below.
+    above = relief[columns % TILE, (rows + 5) % TILE]
+    return np.asarray((here - above) / 34 + (here - 128) / 120)
 
 
 def _crevices(seen: Visible) -> Float32:

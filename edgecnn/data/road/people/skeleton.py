@@ -73,7 +73,7 @@ def _hang(measures: Measures, pose: Pose, hips: Floats) -> Skeleton:
 
 
 def _leg(measures: Measures, hips: Floats, pelvis: Floats, leg: Leg, side: int) -> Limb:
-    root = hips + pelvis @ np.array([0.0, side * 0.56 * measures.pelvis, 0.0])
+    root = hips + pelvis @ np.array([0.0, side * 0.5 * measures.pelvis, 0.0])
     turn = yaw(side * leg.out) @ roll(side * leg.spread) @ pitch(leg.hip)
     knee = root + turn @ np.array([0.0, 0.0, -measures.thigh])
     end = knee + turn @ pitch(-leg.knee) @ np.array([0.0, 0.0, -measures.shin])
