@@ -12,6 +12,7 @@ from edgecnn.core.errors import DataError
 from edgecnn.core.recipe import DataSection, RoadSource, Source, load_recipe
 from edgecnn.core.stage import Job
 from edgecnn.data import stage
+from edgecnn.data.formats.format import read
 from edgecnn.data.road import write
 from edgecnn.data.split import read_split
 from edgecnn.data.stage import DataStage
@@ -70,6 +71,16 @@ def test_a_data_set_on_disk_is_counted_and_keyed_by_its_labels(recipe, tmp_path)
     assert DataStage().parameters(real) != before
     # What later stages are keyed by is this file, so it has to change with the labels.
     assert (run(real, tmp_path / "again") / "data.json").read_bytes() != told
+
+
+def test_scenes_with_people_are_written_with_their_objects(recipe, tmp_path):
+    source = Source(road=RoadSource(frames=2, seed=1, width=160, height=90, conditions=("square",), people=True))
+    out = run(msgspec.structs.replace(recipe, data=DataSection(train=source, val=source)), tmp_path)
+    assert json.loads((out / "data.json").read_text())["train"]["format"] == "scenes"
+    samples = list(read("scenes", out / "train"))
+    assert len(samples) == 2
+    assert all(sample.masks.is_file() for sample in samples)
+    assert [len(sample.truth.objects.names) for sample in samples] == [8, 8]
 
 
 def test_a_missing_folder_and_a_missing_label_file_are_named(recipe, tmp_path):

@@ -17,6 +17,7 @@ from edgecnn.data.road.sensor import Sensor, sample_sensor
 from edgecnn.data.road.street.floor import lay
 from edgecnn.data.road.street.plan import Street, people_street, sample_section
 from edgecnn.data.road.street.section import Section
+from edgecnn.data.road.street.sides import sample_sides
 from edgecnn.data.road.surface import Surface, sample_surface
 from edgecnn.data.road.traffic import Vehicle, sample_traffic
 from edgecnn.data.road.tunnel import Tunnel, sample_tunnel
@@ -27,7 +28,7 @@ _PARTS = (
     "paint", "sky", "shadows", "marks", "weather", "grain",
 )  # fmt: skip
 # What scenes with people draw beside that.
-_PEOPLE_PARTS = ("section", "floors", "parked", "crowd", "facades", "furniture")
+_PEOPLE_PARTS = ("section", "floors", "parked", "crowd", "furniture", "backdrop", "sides")
 # Keeps their streams apart from those of the same seed and index without people.
 _WITH_PEOPLE = 1
 
@@ -120,7 +121,7 @@ def sample_people_plan(seed: int, index: int, width: int, height: int, wanted: t
         layout=section.layout,
         light=light,
         surface=lay(section, street.finish, street.beyond, surface),
-        roadside=sample_roadside(streams["roadside"], section.layout),
+        roadside=sample_sides(streams["sides"], section, dark=light.brightness < 0.4),
         traffic=tuple(sorted((*traffic, *street.parked), key=lambda vehicle: -vehicle.along)),
         structures=(),
         tunnel=None,

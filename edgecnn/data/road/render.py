@@ -19,10 +19,11 @@ from edgecnn.data.road.plan import Plan
 from edgecnn.data.road.sensor import take
 from edgecnn.data.road.shadows import cast_shadows
 from edgecnn.data.road.sky import paint_sky
+from edgecnn.data.road.street.backdrop import paint_backdrop
 from edgecnn.data.road.street.floor import paint_floor
 from edgecnn.data.road.street.found import Found, Masks, label_objects
 from edgecnn.data.road.surface import paint_surface
-from edgecnn.data.road.things import draw_things
+from edgecnn.data.road.things import Thing, draw_things
 from edgecnn.data.road.traffic import Vehicle
 from edgecnn.data.road.trees import Tree
 from edgecnn.data.road.tunnel import paint_ceiling
@@ -46,8 +47,9 @@ def render(plan: Plan) -> Taken:
     view = stand(camera.canvas(margin), plan.alignment, plan.light)
     ground = look(view.camera, plan.alignment, view.sightline)
     canvas = Canvas(_backdrop(plan, view, ground), labelled=plan.street is not None)
+    before = canvas.picture.copy() if plan.street and plan.light.weather == "rain" else None
     found = _objects(plan, view, canvas)
-    _weather(plan, view, ground, canvas.picture)
+    _weather(plan, view, ground, canvas.picture, before)
     size, turn = (camera.width, camera.height), camera.unrolled(margin)
     frame = _unroll(canvas.picture, turn, size, cv2.INTER_LINEAR)
     owners = None if canvas.owners is None else _unroll(canvas.owners, turn, size, cv2.INTER_NEAREST)
@@ -69,6 +71,8 @@ def _backdrop(plan: Plan, view: View, ground: Ground) -> Frame:
     if plan.tunnel:
         paint_ceiling(plan.streams["sky"], plan.tunnel, camera, plan.alignment, plan.light, canvas)
     canvas[ground.top :] = _ground(plan, view, ground)
+    if plan.street and plan.street.backdrop:
+        paint_backdrop(view, plan.street.backdrop, canvas)
     return canvas
 
 
@@ -93,8 +97,9 @@ def _objects(plan: Plan, view: View, canvas: Canvas) -> list[Found]:
     Returns what is labelled; the thing with number n on the canvas is the n-th.
     """
     found: list[Found] = []
-    people = plan.street.people if plan.street else ()
-    pending = [*plan.structures, *_in_view(view, [*plan.roadside.trees, *plan.traffic]), *people]
+    pending: list[Thing] = [*plan.structures, *_in_view(view, [*plan.roadside.trees, *plan.traffic])]
+    if plan.street:
+        pending += [*plan.street.items, *plan.street.people]
     for wall in sorted(plan.roadside.walls, key=lambda wall: -abs(wall.offset_m)):
         side = math.copysign(1.0, wall.offset_m)
         behind = [thing for thing in pending if thing.offset * side > abs(wall.offset_m)]
@@ -122,12 +127,14 @@ def _in_view(view: View, things: list[Tree | Vehicle]) -> list[Tree | Vehicle]:
     return [thing for thing, shown in zip(things, near, strict=True) if shown]
 
 
-def _weather(plan: Plan, view: View, ground: Ground, picture: Frame) -> None:
+def _weather(plan: Plan, view: View, ground: Ground, picture: Frame, before: Frame | None) -> None:
+    """Lamps, rain and glare; `before` is the picture without what stands on the ground, where that is known."""
     rng, light = plan.streams["weather"], plan.light
+    bare = None if before is None else ~changed(before, picture)
     if light.brightness < 0.4 and not plan.tunnel:
         light_lamps(rng, view, picture, plan.layout, plan.traffic)
     if light.weather == "rain" and not plan.tunnel:
-        weather.mirror(rng, picture, ground, view.camera.horizon_px, float(rng.uniform(0.15, 0.6)))
+        weather.mirror(rng, picture, ground, view.camera.horizon_px, float(rng.uniform(0.15, 0.6)), bare)
         weather.rain(rng, light, picture)
     if "glare" in plan.conditions:
         weather.glare(rng, picture, view.camera.horizon_px)

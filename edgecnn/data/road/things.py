@@ -9,14 +9,16 @@ from edgecnn.data.road.canvas import Area, Canvas
 from edgecnn.data.road.overhead import Structure, draw_structure
 from edgecnn.data.road.people import draw_person, outline
 from edgecnn.data.road.street.crowd import Someone
+from edgecnn.data.road.street.draw_furniture import draw_item, item_area
 from edgecnn.data.road.street.found import Found
+from edgecnn.data.road.street.furniture import Item
 from edgecnn.data.road.traffic import Vehicle
 from edgecnn.data.road.trees import Tree, set_tree
 from edgecnn.data.road.vehicle_shapes import CLASSES
 from edgecnn.data.road.vehicles import draw_vehicle
 from edgecnn.data.road.view import View
 
-Thing: TypeAlias = Tree | Structure | Vehicle | Someone
+Thing: TypeAlias = Tree | Structure | Vehicle | Someone | Item
 
 
 def draw_things(rng: np.random.Generator, view: View, things: list[Thing], canvas: Canvas, found: list[Found]) -> None:
@@ -27,6 +29,11 @@ def draw_things(rng: np.random.Generator, view: View, things: list[Thing], canva
             _person(view, thing, canvas, found)
         elif isinstance(thing, Vehicle):
             _vehicle(view, thing, canvas, found)
+        elif isinstance(thing, Item):
+            area = item_area(view, thing, canvas.picture)
+            if area[0].stop > area[0].start and area[1].stop > area[1].start:
+                with canvas.painting(area):
+                    draw_item(view, thing, canvas.picture)
         else:
             with canvas.painting(canvas.whole):
                 if isinstance(thing, Structure):

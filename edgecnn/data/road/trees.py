@@ -66,13 +66,14 @@ def _clumps(rng: np.random.Generator, kind: int) -> list[tuple[float, float, flo
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A tree at a place on the road; `size_m` is its height."""
+    """A tree at a place on the road; `size_m` is its height without the `trunk_m` that was pruned bare."""
 
     variant: int
     along: float
     offset: float
     size_m: float
     flip: bool
+    trunk_m: float = 0.0
 
 
 def set_tree(view: View, picture: Frame, item: Tree) -> None:
@@ -84,7 +85,11 @@ def set_tree(view: View, picture: Frame, item: Tree) -> None:
         return
     sizes = tree(item.variant)
     level = min(len(sizes) - 1, max(0, int(np.log2(_SIDE / side))))
-    left, top, limit = int(u - side / 2), int(v - side), view.limit(along)
+    limit = view.limit(along)
+    if item.trunk_m:
+        foot, v = v, v - item.trunk_m * side / size_m
+        _trunk(view, picture[: max(limit, 1)], (u, v - 0.3 * side, foot), 0.02 * side, depth)
+    left, top = int(u - side / 2), int(v - side)
     x0, x1 = max(0, left), min(picture.shape[1], int(left + side))
     y0, y1 = max(0, top), min(limit, picture.shape[0], int(top + side))
     if x1 <= x0 or y1 <= y0:
@@ -105,3 +110,12 @@ def set_tree(view: View, picture: Frame, item: Tree) -> None:
     color = card[..., :3] * ((view.light.ambient + lamps) * seen) + alpha * (view.light.haze * (1 - seen))
     area = picture[y0:y1, x0:x1]
     area[...] = np.clip(area * (1 - alpha) + color, 0, 255)
+
+
+def _trunk(view: View, picture: Frame, place: tuple[float, float, float], half: float, depth: float) -> None:
+    """Fill a bare trunk between two rows: `place` is its column, upper and lower row."""
+    u, top, foot = place
+    bark = view.lit(np.array([58, 68, 78], np.float32), depth, 0.8).tolist()
+    left, right = round(u - half), max(round(u + half), round(u - half) + 1)
+    cv2.rectangle(picture, (left, round(top)), (right, round(foot)), bark, -1)
+    cv2.rectangle(picture, (left, round(top)), ((left + right) // 2, round(foot)), [c * 0.8 for c in bark], -1)

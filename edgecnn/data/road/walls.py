@@ -34,6 +34,7 @@ class Wall:
         texel_m: metres along the road a column of the texture covers.
         height: metres at each of `along`; `along` in metres.
         facing: share of daylight that falls on it.
+        shines: whether it is lit from within, so that its texture is what is seen whatever light falls on it.
     """
 
     offset_m: float
@@ -43,6 +44,7 @@ class Wall:
     height: Floats
     facing: float = 1.0
     shift: float = 0.0
+    shines: bool = False
 
     @property
     def hides(self) -> bool:
@@ -125,11 +127,12 @@ def _fill(view: View, wall: Wall, picture: Frame, first: int, columns: tuple[Flo
     np.clip(share, 0, 1, out=share)
     *colors, opacity = cv2.split(looked)
     share *= opacity * np.float32(1 / 255)
-    lamps = np.float32(view.light.headlights * 0.7) * np.exp(-((depth / 38) ** 2))
+    lamps = np.float32(0 if wall.shines else view.light.headlights * 0.7) * np.exp(-((depth / 38) ** 2))
     seen = np.exp(-depth / np.float32(view.light.haze_m))
+    falling = np.ones(3, np.float32) if wall.shines else view.light.ambient
     lit = [
         plane * ((ambient * np.float32(wall.facing) + lamps) * seen) + haze * (1 - seen)
-        for plane, ambient, haze in zip(colors, view.light.ambient, view.light.haze, strict=True)
+        for plane, ambient, haze in zip(colors, falling, view.light.haze, strict=True)
     ]
     area = picture[top:bottom, first : first + len(foot)]
     area[...] = cv2.blendLinear(cv2.convertScaleAbs(cv2.merge(lit)), area.copy(), share, 1 - share)

@@ -12,8 +12,14 @@ from edgecnn.data.road.noise import TILE, fractal, tile, wave
 Float32 = NDArray[np.float32]
 
 
-def mirror(rng: np.random.Generator, picture: Frame, ground: Ground, horizon: float, strength: float) -> None:
-    """Let a wet road mirror what stands above it: the picture upside down, smeared downward, broken by the surface."""
+def mirror(
+    rng: np.random.Generator, picture: Frame, ground: Ground, horizon: float, strength: float,
+    bare: NDArray[np.bool_] | None = None,
+) -> None:  # fmt: skip
+    """Let a wet road mirror what stands above it: the picture upside down, smeared downward, broken by the surface.
+
+    `bare`, bool [H, W], tells where the ground is seen; without it, all below the horizon is taken for ground.
+    """
     first = max(ground.top, int(horizon) + 1)
     rows = np.arange(first, picture.shape[0])
     source = np.clip((2 * horizon - rows).astype(np.int64), 0, picture.shape[0] - 1)
@@ -22,6 +28,8 @@ def mirror(rng: np.random.Generator, picture: Frame, ground: Ground, horizon: fl
     # Fresnel: water mirrors at a flat angle, near the horizon, far more than below the camera.
     flat = np.clip(1.2 - (rows - horizon) / (picture.shape[0] - horizon), 0.1, 1)[:, None]
     share = np.clip(strength * flat * (1 + 0.6 * puddles[first - ground.top :]), 0, 0.75)[..., None].astype(np.float32)
+    if bare is not None:
+        share *= bare[first:, :, None]
     area = picture[first:]
     area[...] = area + share * (above.astype(np.float32) - area)
 

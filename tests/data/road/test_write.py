@@ -3,16 +3,19 @@
 import json
 import os
 
+import cv2
 import numpy as np
 import pytest
 
 from edgecnn.core.errors import DataError, InputError
+from edgecnn.core.results import Lanes, Scene
 from edgecnn.data.formats.format import read
 from edgecnn.data.road import RoadScenes
-from edgecnn.data.road.write import LABEL_FILE, write_tusimple
+from edgecnn.data.road.write import LABEL_FILE, write_scenes, write_tusimple
 from edgecnn.data.sample import read_image
 
 SCENES = RoadScenes(13, 160, 96)
+PEOPLE = RoadScenes(13, 160, 96, ("square",), people=True)
 
 
 def files_of(folder):
@@ -42,6 +45,44 @@ def test_processes_change_nothing(tmp_path):
     write_tusimple(tmp_path / "one", SCENES, 5, workers=1)
     write_tusimple(tmp_path / "two", SCENES, 5, workers=2)
     assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
+
+
+def test_scenes_with_people_are_read_back_whole(tmp_path):
+    write_scenes(tmp_path, PEOPLE, 3, start=999, workers=1)
+    samples = list(read("scenes", tmp_path))
+    assert [sample.image.relative_to(tmp_path).as_posix() for sample in samples[:2]] == [
+        "images/0000/000999.jpg",
+        "images/0001/001000.jpg",
+    ]
+    for index, sample in enumerate(samples, 999):
+        scene = PEOPLE.scene(index)
+        assert isinstance(sample.truth, Scene)
+        objects = sample.truth.objects
+        for name in ("boxes", "visible", "labels", "ignored", "names", "attributes"):
+            assert np.array_equal(getattr(objects, name), getattr(scene.objects, name)), name
+        assert sample.tags == scene.tags
+        assert np.array_equal(cv2.imread(str(sample.masks), cv2.IMREAD_UNCHANGED), scene.masks)
+
+
+def test_scenes_without_people_hold_lanes_only_and_all_of_them(tmp_path):
+    write_scenes(tmp_path, SCENES, 2, workers=1)
+    for index, sample in enumerate(read("scenes", tmp_path)):
+        assert isinstance(sample.truth, Lanes)
+        assert sample.masks is None
+        drawn = SCENES.scene(index).lanes
+        assert sample.truth.positions == drawn.positions
+        assert all(np.array_equal(a, b) for a, b in zip(sample.truth.lines, drawn.lines, strict=True))
+
+
+def test_parts_that_are_there_are_kept(tmp_path):
+    write_scenes(tmp_path, SCENES, 4, workers=1, part=2)
+    assert [path.name for path in sorted(tmp_path.glob("*.jsonl"))] == ["labels_000000.jsonl", "labels_000002.jsonl"]
+    whole = files_of(tmp_path)
+    (tmp_path / "labels_000002.jsonl").unlink()
+    kept = (tmp_path / "images/0000/000001.jpg").stat().st_mtime_ns
+    write_scenes(tmp_path, SCENES, 4, workers=1, part=2)
+    assert files_of(tmp_path) == whole
+    assert (tmp_path / "images/0000/000001.jpg").stat().st_mtime_ns == kept
 
 
 def test_progress_ends_at_the_count(tmp_path):

@@ -1,15 +1,12 @@
-"""Who is in a scene, and where: on pavements and crossings, on the road, in groups, waiting, riding."""
+"""Who is in a scene, and where: on pavements and crossings, on the road, in groups, waiting, riding, sitting."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from edgecnn.data.road.alignment import Alignment
-from edgecnn.data.road.camera import Camera
 from edgecnn.data.road.people import Person, sample_person
-from edgecnn.data.road.street.section import Section
-from edgecnn.data.road.traffic import Vehicle
+from edgecnn.data.road.street.place import Place, Spot
 
 # Heights in pixels of a frame 360 rows high at these quantiles: the 5, 25, 50, 75 and 95 % points of the people in
 # CityPersons' validation set, and tails.
@@ -17,10 +14,9 @@ _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 _HEIGHTS_PX = (14.0, 30.0, 57.0, 91.0, 151.0, 298.0, 380.0)
 _ROWS = 360
 _STATURE_M = 1.7
-_NEAREST_M, _FARTHEST_M = 1.6, 75.0
-_APART_M = 0.42
-
-ALONG, ACROSS = 0.0, math.pi / 2
+_NEAREST_M, _FARTHEST_M = 1.5, 80.0
+_STILL = ("standing", "waiting", "phone")
+_ALONG, _ACROSS = 0.0, math.pi / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,49 +37,22 @@ class Someone:
         return self.person.offset
 
 
-@dataclass
-class _Ground:
-    """Where people can be, and where somebody is already."""
-
-    camera: Camera
-    alignment: Alignment
-    section: Section
-    vehicles: tuple[Vehicle, ...]
-    taken: list[tuple[float, float]] = field(default_factory=list)
-
-    def seen(self, along: float) -> tuple[float, float]:
-        """Return the lowest and highest offset that the frame shows at `along`."""
-        x, _, z, stretch = (float(value) for value in self.alignment.frame(np.array(along)))
-        half = z / self.camera.focal_px
-        left = -self.camera.centre_x_px * half
-        right = (self.camera.width - self.camera.centre_x_px) * half
-        return (left - x) / stretch, (right - x) / stretch
-
-    def free(self, along: float, offset: float, apart: float = _APART_M) -> bool:
-        """Whether neither a vehicle nor another person stands there."""
-        if any(math.hypot(along - a, offset - o) < apart for a, o in self.taken):
-            return False
-        return not any(
-            vehicle.along - 0.35 < along < vehicle.along + vehicle.body.length_m + 0.35
-            and abs(offset - vehicle.offset) < vehicle.body.width_m / 2 + 0.3
-            for vehicle in self.vehicles
-        )
-
-
-def sample_crowd(
-    rng: np.random.Generator, camera: Camera, alignment: Alignment, section: Section, vehicles: tuple[Vehicle, ...]
-) -> tuple[Someone, ...]:
-    """Return the people of a scene; about one scene in ten with a street has none, and most open roads."""
-    ground = _Ground(camera, alignment, section, vehicles)
-    street = bool(section.sides) or section.kind == "plain"
-    if rng.random() < (0.08 if street else 0.85):
+def sample_crowd(rng: np.random.Generator, place: Place) -> tuple[Someone, ...]:
+    """Return the people of a scene: nobody in one street of twelve and on most open roads."""
+    kind = place.section.kind
+    settled = kind in {"street", "square", "plain"}
+    if rng.random() < (0.08 if settled else 0.85):
         return ()
+    most = {"street": 7, "square": 6, "plain": 4}.get(kind, 1)
     found: list[Someone] = []
-    groups = int(rng.choice([1, 2, 3, 4, 5, 7], p=[0.16, 0.24, 0.24, 0.18, 0.12, 0.06]) if street else 1)
-    for _ in range(groups):
-        found += _group(rng, ground)
-    if street and rng.random() < 0.06:
-        found += _dense(rng, ground, 1)
+    for _ in range(int(rng.integers(1, most + 1))):
+        found += _group(rng, place)
+    found += _sitting(rng, place)
+    # Most scenes of real streets hold somebody half hidden.
+    for _ in range(int(rng.binomial(len(found), 0.3))):
+        found += _behind(rng, place, found[int(rng.integers(len(found)))])
+    if settled and rng.random() < 0.06:
+        found += _dense(rng, place)
     return tuple(found)
 
 
@@ -92,131 +61,107 @@ def wanted_height_px(rng: np.random.Generator) -> float:
     return float(np.exp(np.interp(rng.random(), _QUANTILES, np.log(_HEIGHTS_PX))))
 
 
-def _distance_m(rng: np.random.Generator, ground: _Ground) -> float:
-    tall = wanted_height_px(rng) * ground.camera.height / _ROWS
-    return float(np.clip(ground.camera.focal_px * _STATURE_M / tall, _NEAREST_M, _FARTHEST_M))
+def _distance_m(rng: np.random.Generator, place: Place) -> float:
+    tall = wanted_height_px(rng) * place.camera.height / _ROWS
+    far = min(_FARTHEST_M, place.end_m - 0.5)
+    return float(np.clip(place.camera.focal_px * _STATURE_M / tall, _NEAREST_M, max(far, _NEAREST_M)))
 
 
-def _group(rng: np.random.Generator, ground: _Ground) -> list[Someone]:
+def _group(rng: np.random.Generator, place: Place) -> list[Someone]:
     """One person or several who walk or stand together."""
-    section = ground.section
+    section = place.section
     if section.kind == "street" and rng.random() < 0.09:
-        return _rider(rng, ground)
-    along, way = _distance_m(rng, ground), ALONG
-    place = _place(rng, ground, along)
-    if section.crossings and rng.random() < 0.22:
+        return _rider(rng, place)
+    along, way = _distance_m(rng, place), _ALONG
+    part = place.part(rng, along)
+    if section.crossings and rng.random() < 0.2:
         crossing = section.crossings[int(rng.integers(len(section.crossings)))]
-        along, place = crossing.along + float(rng.uniform(0.3, crossing.deep_m - 0.3)), "crossing"
-    span = _span(ground, place, along)
+        along, part = crossing.along + float(rng.uniform(0.3, crossing.deep_m - 0.3)), "crossing"
+    span = place.span(part, along, beyond=0.4 if rng.random() < 0.1 else 0.0)
     if span is None:
         return []
-    if place in {"crossing", "road", "parking"} or rng.random() < 0.2:
-        way = ACROSS
+    if part in {"crossing", "road", "parking"} or rng.random() < 0.2:
+        way = _ACROSS
     facing = way + math.pi * float(rng.integers(2)) + float(rng.normal(0, 0.25))
     if rng.random() < (0.6 if section.kind == "plain" else 0.12):
         facing = float(rng.uniform(-math.pi, math.pi))
-    count = int(rng.choice([1, 2, 3, 4, 6], p=[0.44, 0.32, 0.13, 0.08, 0.03]))
-    return _members(rng, ground, (along, float(rng.uniform(*span))), facing, count)
+    count = int(rng.choice([1, 2, 3, 4, 6], p=[0.5, 0.3, 0.11, 0.06, 0.03]))
+    return _members(rng, place, (along, float(rng.uniform(*span))), facing, count)
 
 
-def _members(
-    rng: np.random.Generator, ground: _Ground, at: tuple[float, float], facing: float, count: int
-) -> list[Someone]:
-    """People about `at` (along, offset) that go the same way, some half hidden behind the others."""
-    found = []
-    still = rng.random() < 0.35
+def _members(rng: np.random.Generator, place: Place, at: Spot, facing: float, count: int) -> list[Someone]:
+    """People about a spot that go the same way, side by side or one behind the other."""
+    found: list[Someone] = []
+    action = _STILL[int(rng.integers(3))] if rng.random() < 0.3 else None
     for number in range(count):
         for _ in range(4):
-            behind = float(rng.uniform(0.45, 1.6)) * number if rng.random() < 0.6 else float(rng.normal(0, 0.4))
-            along = at[0] + (behind if number else 0.0)
-            offset = at[1] + (float(rng.normal(0, 0.5)) if number else 0.0)
-            if along > _NEAREST_M and ground.free(along, offset):
-                found.append(_someone(rng, ground, along, offset, facing + float(rng.normal(0, 0.2)), still=still))
+            along = at[0] + (float(rng.normal(0, 0.7)) if number else 0.0)
+            offset = at[1] + (float(rng.normal(0, 0.6)) if number else 0.0)
+            if place.free(along, offset):
+                found.append(_someone(rng, place, (along, offset), facing + float(rng.normal(0, 0.2)), action))
                 break
     return found
 
 
 def _someone(
-    rng: np.random.Generator,
-    ground: _Ground,
-    along: float,
-    offset: float,
-    facing: float,
-    *,
-    still: bool,
-    crowd: int = 0,
+    rng: np.random.Generator, place: Place, at: Spot, facing: float, action: str | None = None, crowd: int = 0
 ) -> Someone:
-    ground.taken.append((along, offset))
-    action = ("standing", "waiting", "phone")[int(rng.choice(3, p=[0.5, 0.3, 0.2]))] if still else None
-    return Someone(sample_person(rng, along, offset, action=action, heading_rad=facing), crowd)
+    place.taken.append(at)
+    return Someone(sample_person(rng, *at, action=action, heading_rad=facing), crowd)
 
 
-def _rider(rng: np.random.Generator, ground: _Ground) -> list[Someone]:
+def _behind(rng: np.random.Generator, place: Place, other: Someone) -> list[Someone]:
+    """Put somebody else into the same line of sight, farther off."""
+    for _ in range(4):
+        along = other.along + float(rng.uniform(0.5, 1.5) + rng.exponential(3.0))
+        # The line of sight through the other's place, in metres across the road.
+        (low, high), (near, far) = place.seen(along), place.seen(other.along)
+        share = (other.offset - near) / max(far - near, 1e-6)
+        offset = low + share * (high - low) + float(rng.normal(0, 0.32))
+        if along < _FARTHEST_M and place.free(along, offset):
+            return [_someone(rng, place, (along, offset), float(rng.uniform(-math.pi, math.pi)))]
+    return []
+
+
+def _rider(rng: np.random.Generator, place: Place) -> list[Someone]:
     """Somebody on a bicycle, on the carriageway or its edge."""
-    along = max(_distance_m(rng, ground), 3.0)
-    span = _span(ground, "road", along)
+    along = max(_distance_m(rng, place), 3.0)
+    span = place.span("road", along)
     if span is None:
         return []
-    offset = float(rng.uniform(*span))
-    middle = ground.section.layout.lanes[len(ground.section.layout.lanes) // 2]
-    facing = (0.0 if offset > middle else math.pi) + float(rng.normal(0, 0.12))
+    at = along, float(rng.uniform(*span))
+    lanes = place.section.layout.lanes
+    facing = (0.0 if at[1] > lanes[len(lanes) // 2] else math.pi) + float(rng.normal(0, 0.12))
     if rng.random() < 0.2:
-        facing = ACROSS * float(rng.choice([-1, 1])) + float(rng.normal(0, 0.3))
-    if not ground.free(along, offset, 0.8):
+        facing = _ACROSS * float(rng.choice([-1, 1])) + float(rng.normal(0, 0.3))
+    if not place.free(*at, apart=0.8):
         return []
-    ground.taken.append((along, offset))
-    return [Someone(sample_person(rng, along, offset, kind="rider", heading_rad=facing))]
+    place.taken.append(at)
+    return [Someone(sample_person(rng, *at, kind="rider", heading_rad=facing))]
 
 
-def _dense(rng: np.random.Generator, ground: _Ground, number: int) -> list[Someone]:
+def _sitting(rng: np.random.Generator, place: Place) -> list[Someone]:
+    """People on the benches."""
+    found = []
+    for item in place.items:
+        if item.kind == "bench" and item.along > 2.5 and rng.random() < 0.5:
+            at = item.along - 0.02, item.offset + float(rng.uniform(-0.5, 0.5)) * item.half_m
+            place.taken.append(at)
+            facing = math.pi + float(rng.normal(0, 0.15))
+            found.append(Someone(sample_person(rng, *at, kind="sitting person", heading_rad=facing)))
+    return found
+
+
+def _dense(rng: np.random.Generator, place: Place) -> list[Someone]:
     """A crowd in the distance whose members can't be told apart."""
-    along = float(rng.uniform(18, 45))
-    span = _span(ground, _place(rng, ground, along), along)
+    along = min(float(rng.uniform(18, 45)), place.end_m - 3.0)
+    span = place.span(place.part(rng, along), along)
     if span is None:
         return []
     middle = float(rng.uniform(*span))
     found = []
     for _ in range(int(rng.integers(7, 15))):
         at = along + float(rng.uniform(0, 2.5)), middle + float(rng.normal(0, 0.75))
-        if ground.free(*at, apart=0.2):
-            found.append(_someone(rng, ground, *at, float(rng.uniform(-math.pi, math.pi)), still=True, crowd=number))
+        if place.free(*at, apart=0.2):
+            found.append(_someone(rng, place, at, float(rng.uniform(-math.pi, math.pi)), "standing", crowd=1))
     return found
-
-
-def _place(rng: np.random.Generator, ground: _Ground, along: float) -> str:
-    """Return a part of the street that can be seen at `along`."""
-    if ground.section.kind != "street":
-        return "anywhere" if ground.section.sides or ground.section.kind == "plain" else "verge"
-    rates = {"left": 0.32, "right": 0.38, "road": 0.14, "parking": 0.16}
-    open_ = [name for name in rates if _span(ground, name, along) is not None]
-    if not open_:
-        return "road"
-    share = np.array([rates[name] for name in open_])
-    return open_[int(rng.choice(len(open_), p=share / share.sum()))]
-
-
-def _span(ground: _Ground, place: str, along: float) -> tuple[float, float] | None:
-    """Return the offsets of `place` that are in sight at `along`, or None."""
-    section = ground.section
-    low, high = ground.seen(along)
-    # Some are cut by the frame's border.
-    low, high = low - 0.15, high + 0.15
-    if place in {"left", "right"} and section.sides:
-        side = section.sides[0 if place == "left" else 1]
-        within = side.walk[0] + 0.25, side.walk[1] - 0.35
-    elif place == "parking":
-        strips = [side for side in section.sides if side.parking_m and low < side.kerb_m < high]
-        if not strips:
-            return None
-        side = strips[int(along * 10) % len(strips)]
-        within = min(side.kerb_m, side.kerb_m - 2.0 * side.sign), max(side.kerb_m, side.kerb_m - 2.0 * side.sign)
-    elif place == "verge":
-        within = section.layout.right_m + 0.4, section.layout.right_m + 3.0
-    elif section.sides:
-        within = section.sides[0].wall_m + 0.4, section.sides[1].wall_m - 0.4
-        if place in {"road", "crossing"}:
-            within = section.sides[0].kerb_m, section.sides[1].kerb_m
-    else:
-        within = low, high
-    low, high = max(low, within[0]), min(high, within[1])
-    return (low, high) if high - low > 0.3 else None

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -146,14 +145,3 @@ def _band(ground: Ground, begin: float, deep: float) -> tuple[NDArray[np.int64],
     share = np.clip((np.minimum(high, begin + deep) - np.maximum(low, begin)) / ground.length, 0, 1)
     touched = np.flatnonzero(share > 0)
     return touched, np.asarray(share[touched, None], np.float32)
-
-
-def soften(shade: Float32, view_spots: list[tuple[float, float, float, float]]) -> Float32:
-    """Darken `shade`, float32 [R, W], where things stand: ellipses (u, v, half width, half height) in its pixels."""
-    mask = np.zeros(shade.shape, np.uint8)
-    for u, v, wide, tall in view_spots:
-        if -50 < u < shade.shape[1] + 50 and -20 < v < shade.shape[0] + 20:
-            axes = (max(1, round(wide)), max(1, round(tall)))
-            cv2.ellipse(mask, (round(u), round(v)), axes, 0, 0, 360, 150, -1, cv2.LINE_AA)
-    mask = np.asarray(cv2.blur(mask, (3, 3)), np.uint8)
-    return np.maximum(shade, mask.astype(np.float32) * np.float32(1 / 255))
