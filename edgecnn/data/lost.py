@@ -1,13 +1,14 @@
 """What a data set lost on its way into another format, found by comparing what is read from either."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.core.results import Detections, Lanes, x_at
 from edgecnn.data.check_sample import parts
+from edgecnn.data.formats.lane_labels import Points
 from edgecnn.data.sample import Sample
 
 # Less than this many pixels is what numbers in text lose, and no one's label is as exact.
@@ -55,13 +56,11 @@ class Lost:
     def _compare_lanes(self, source: Lanes, target: Lanes | None) -> None:
         lines = target.lines if target is not None else ()
         self._gone["lane lines"] += max(len(source.lines) - len(lines), 0)
-        for line in source.lines if lines else ():
-            inside = (line[:, 0] >= 0) & (line[:, 0] < source.width) & (line[:, 1] < source.height)
-            apart = [np.abs(x_at(other, line[inside, 1]) - line[inside, 0]) for other in lines]
-            best = min(apart, key=_far)
-            if np.isfinite(best).any() and _far(best) < source.width / 10:
-                self._moved["lane lines"] = max(self._moved["lane lines"], float(np.nanmax(best)))
-            self._gone["lane lines' ends or points outside the frame"] += bool(np.isnan(best).any() or not inside.all())
+        for one, apart in _matched(source, lines):
+            if np.isfinite(apart).any() and _far(apart) < source.width / 10:
+                self._moved["lane lines"] = max(self._moved["lane lines"], float(np.nanmax(apart)))
+            outside = len(apart) < len(source.lines[one])
+            self._gone["lane lines' ends or points outside the frame"] += bool(outside or np.isnan(apart).any())
 
     def _compare_objects(self, source: Detections, target: Detections | None) -> None:
         if target is None:
@@ -72,12 +71,9 @@ class Lost:
             return
         apart = np.abs(source.boxes[:, None].astype(np.float64) - target.boxes[None]).max(2)
         # Of equal boxes the one at the same place in the list is meant.
-        nearest = np.where(
-            apart[np.arange(len(source)), _same_place(source, target)] <= _NOTHING,
-            _same_place(source, target),
-            apart.argmin(1),
-        )
-        by = apart[np.arange(len(source)), nearest]
+        every, same = np.arange(len(source)), _same_place(source, target)
+        nearest = np.where(apart[every, same] <= _NOTHING, same, apart.argmin(1))
+        by = apart[every, nearest]
         there = by < 2
         self._moved["boxes"] = max(self._moved["boxes"], float(by[there].max(initial=0)))
         for place in np.flatnonzero(there).tolist():
@@ -100,6 +96,25 @@ def lost(pairs: Iterable[tuple[Sample, Sample]]) -> list[str]:
     for source, target in pairs:
         found.add(source, target)
     return found.told()
+
+
+def _matched(source: Lanes, lines: Sequence[Points]) -> list[tuple[int, NDArray[np.float64]]]:
+    """Return each line of `source` that has one of `lines`, the closest pairs first, and how far apart they are.
+
+    Distances are those of the source's points within the frame, NaN where the other line does not reach.
+    """
+    apart = {}
+    for one, line in enumerate(source.lines):
+        inside = (line[:, 0] >= 0) & (line[:, 0] < source.width) & (line[:, 1] < source.height)
+        for other, new in enumerate(lines):
+            apart[one, other] = np.abs(x_at(new, line[inside, 1]) - line[inside, 0])
+    found: list[tuple[int, NDArray[np.float64]]] = []
+    taken: set[tuple[str, int]] = set()
+    for one, other in sorted(apart, key=lambda pair: _far(apart[pair])):
+        if not {("source", one), ("target", other)} & taken:
+            taken |= {("source", one), ("target", other)}
+            found.append((one, apart[one, other]))
+    return found
 
 
 def _far(apart: NDArray[np.float64]) -> float:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from edgecnn.core.errors import DataError, line_of
+from edgecnn.core.errors import DataError, MissingExtraError, line_of
 from edgecnn.core.registry import known, nearest
 from edgecnn.data.formats.format import Format, format_of
 
@@ -20,14 +20,26 @@ def recognise(root: Path, form: str | None = None) -> Format:
         if form not in known("format"):
             raise DataError(f"unknown format '{form}'{nearest(form, known('format'))}")
         return format_of(form)
-    formats = [format_of(name) for name in sorted(known("format"))]
+    formats, told = _formats()
     found = [one for one in formats if one.recognise(root)]
     if len(found) == 1:
         return found[0]
     if found:
         names = ", ".join(one.name for one in found)
         raise DataError(f"{root}: could be any of {names}; say which with --format")
-    raise DataError(f"{root}: no format recognises it. " + "; ".join(_looked_for(one, root) for one in formats))
+    told += [_looked_for(one, root) for one in formats]
+    raise DataError(f"{root}: no format recognises it. {'; '.join(sorted(told))}")
+
+
+def _formats() -> tuple[list[Format], list[str]]:
+    """Return the formats that this installation reads, and of the others what they need."""
+    formats, told = [], []
+    for name in known("format"):
+        try:
+            formats.append(format_of(name))
+        except MissingExtraError as error:
+            told.append(f"{name}: not looked for, {line_of(error)}")
+    return formats, told
 
 
 def _looked_for(form: Format, root: Path) -> str:

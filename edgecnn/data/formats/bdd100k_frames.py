@@ -30,10 +30,12 @@ NAMES = (
 _RENAMED = {"person": "pedestrian", "bike": "bicycle", "motor": "motorcycle"}
 _TAGS = {
     "weather": {"rainy": "rain", "snowy": "snow", "foggy": "fog"},
-    "scene": {"highway": "freeway", "city street": "urban"},
+    "scene": {"highway": "freeway", "city street": "street"},
     "timeofday": {"daytime": "day", "dawn/dusk": "dusk"},
 }
 """Words of BDD100K that edgecnn's scenes have others for; any word that is not here stays as it is."""
+_ALSO = {"urban": "city street"}
+"""What else edgecnn's scenes call a word of BDD100K."""
 _WORDS = {
     "weather": ("rainy", "snowy", "clear", "overcast", "partly cloudy", "foggy"),
     "scene": ("tunnel", "residential", "parking lot", "city street", "gas stations", "highway"),
@@ -139,6 +141,7 @@ def frame_of(name: str, tags: Sequence[str], width: int, height: int, labels: li
     attributes = {}
     for kind, words in _WORDS.items():
         known = {_TAGS[kind].get(word, word): word for word in words}
+        known |= {tag: word for tag, word in _ALSO.items() if word in words}
         attributes[kind] = next((known[tag] for tag in tags if tag in known), UNDEFINED)
     frame: dict[str, Any] = {"name": name, "attributes": attributes, "timestamp": 10000}
     if (width, height) != (WIDTH, HEIGHT):

@@ -5,11 +5,18 @@ import json
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_lanes import lane_samples, points
+from made_objects import picture
+from made_objects import sample as labelled_objects
 
 from edgecnn.core.errors import DataError
 from edgecnn.core.results import Lanes
 from edgecnn.data.formats.format import read
-from edgecnn.data.formats.tusimple import label_record, predictions, write_labels
+from edgecnn.data.formats.lane_labels import even_rows
+from edgecnn.data.formats.tusimple import FORMAT, label_record, predictions, write_labels
+from edgecnn.data.sample import Sample
 
 ROWS = [100, 110, 120, 130]
 GOOD = {"lanes": [[-2, 50, 40, 30], [90, 100, 110, -2]], "h_samples": ROWS, "raw_file": "clips/a/1.jpg"}
@@ -47,11 +54,26 @@ def test_row_grids_may_differ_between_files_and_blank_lines_are_skipped(root):
     assert [len(sample.truth.rows) for sample in read("tusimple", root, ("b.json",))] == [4]
 
 
-def test_lines_of_fewer_than_two_points_are_dropped(root):
+def test_lines_of_fewer_than_two_points_are_dropped_and_those_of_one_remarked(root):
     (sample,) = read(
         "tusimple", labelled(root, {**GOOD, "lanes": [[-2, -2, -2, -2], [-2, 7, -2, -2], GOOD["lanes"][0]]})
     )
     assert len(sample.truth.lines) == 1
+    assert [(remark.kind, remark.text.split(":")[0]) for remark in sample.remarks] == [("short lane", "lane 1")]
+
+
+def test_rows_that_turn_back_are_sorted_and_remarked(root):
+    (sample,) = read("tusimple", labelled(root, {**GOOD, "h_samples": [100, 120, 110, 130]}))
+    assert sample.truth.lines[1].tolist() == [[90, 100], [110, 110], [100, 120]]
+    assert [remark.kind for remark in sample.remarks] == ["lane rows", "lane rows"]
+
+
+def test_faults_are_told_and_gone_on_behind(root):
+    labelled(root, GOOD, "{", GOOD, {**GOOD, "raw_file": "clips/none/1.jpg"})
+    entries = list(FORMAT.entries(root))
+    assert [type(entry).__name__ for entry in entries] == ["Sample", "Fault", "Sample", "Fault"]
+    assert [entry.kind for entry in entries[1::2]] == ["broken label", "missing picture"]
+    assert [entry.where for entry in entries] == [f"{root}/label_data.json:{line}" for line in (1, 2, 3, 4)]
 
 
 def test_rows_in_falling_order_come_back_sorted(root):
@@ -129,3 +151,57 @@ def test_predictions_take_the_submission_form_between_and_beyond_points(root):
     predictions(root / "pred.json", [("clips/a/1.jpg", Lanes((line,), 160, 144), 4.5678)], ROWS)
     record = json.loads((root / "pred.json").read_text())
     assert record == {"raw_file": "clips/a/1.jpg", "lanes": [[-2, 15, 25, -2]], "run_time": 4.568}
+
+
+def test_what_is_written_has_the_published_form(tmp_path):
+    image = picture(tmp_path / "a.jpg", 1280, 720)
+    lanes = Lanes((points((600, 265), (300.4, 565)), points((1000, 400), (1400, 600))), 1280, 720)
+    assert FORMAT.write(tmp_path / "set", [Sample(image, lanes, ("night",))] * 2) == 2
+    lines = (tmp_path / "set/label_data.json").read_text().splitlines()
+    record = json.loads(lines[1])
+    assert record["raw_file"] == "clips/0000/000001.jpg"
+    assert record["tags"] == ["night"]
+    # TuSimple's own rows where a label brings none; -2 beyond a line's ends and where it has left the frame.
+    assert record["h_samples"] == list(range(160, 720, 10))
+    assert record["lanes"][0][10:12] == [-2, 595]
+    assert [x for x in record["lanes"][1] if x >= 0] == list(range(1000, 1280, 20))
+    assert (tmp_path / "set/clips/0000/000001.jpg").read_bytes() == image.read_bytes()
+
+
+def test_rows_follow_lines_that_begin_higher_and_smaller_frames():
+    lanes = Lanes((points((5, 11), (9, 80)),), 160, 90)
+    assert even_rows(lanes).tolist() == list(range(11, 90))
+    assert even_rows(Lanes((), 160, 90)).tolist() == list(range(20, 90))
+
+
+def test_a_label_without_lanes_is_refused_and_nothing_written(tmp_path):
+    with pytest.raises(DataError, match="no lane lines"):
+        FORMAT.write(tmp_path / "set", [labelled_objects(picture(tmp_path / "a.jpg"))])
+    assert not (tmp_path / "set/label_data.json").exists()
+
+
+def test_written_lines_are_within_half_a_pixel(tmp_path_factory):
+    image = picture(tmp_path_factory.mktemp("tusimple") / "a.jpg", 160, 90)
+
+    @given(st.lists(lane_samples(image), min_size=1, max_size=2))
+    @settings(max_examples=15)
+    def round_trip(samples):
+        out = tmp_path_factory.mktemp("set")
+        FORMAT.write(out, samples)
+        for one, back in zip(samples, read("tusimple", out), strict=True):
+            rows = even_rows(one.truth)
+            assert back.truth.rows.tolist() == rows.tolist()
+            kept = [line for line in one.truth.lines if len(_read_at(line, rows)) > 1]
+            assert len(back.truth.lines) == len(kept)
+            for line, new in zip(kept, back.truth.lines, strict=True):
+                assert np.abs(_read_at(line, rows) - new).max() <= 0.501
+
+    round_trip()
+
+
+def _read_at(line, rows):
+    """The points of `line` at those of `rows` where it is in a frame 160 pixels wide, once rounded."""
+    rows = rows[(rows >= line[0, 1]) & (rows <= line[-1, 1])]
+    x = np.interp(rows, line[:, 1], line[:, 0])
+    found = np.stack([x, rows], 1)
+    return found[(np.rint(x) >= 0) & (np.rint(x) < 160)]
