@@ -90,7 +90,7 @@ def pick(rng: np.random.Generator, table: tuple[tuple[tuple[int, int, int], floa
 def vivid(rng: np.random.Generator) -> Color:
     """Return any saturated colour."""
     hue = rng.uniform(0, 6)
-    value, pale = rng.uniform(90, 230), rng.uniform(0.1, 0.5)
+    value, pale = rng.uniform(70, 215), rng.uniform(0.2, 0.75)
     level = np.clip(np.abs((hue + np.array([4.0, 2.0, 0.0])) % 6 - 3) - 1, 0, 1)
     blue, green, red = (value * (pale + (1 - pale) * level)).tolist()
     return blue, green, red

@@ -10,7 +10,7 @@ from edgecnn.data.road.people.loads import WOOD, Load
 from edgecnn.data.road.people.measures import sample_measures
 from edgecnn.data.road.people.outfit import CLOTH, pick, sample_outfit, vivid
 from edgecnn.data.road.people.person import Person
-from edgecnn.data.road.people.pose import sample_pose
+from edgecnn.data.road.people.pose import Pose, sample_pose
 
 _ACTION_RATES = (
     ("walking", 0.46), ("standing", 0.2), ("waiting", 0.1), ("phone", 0.08), ("calling", 0.03), ("reaching", 0.03),
@@ -54,7 +54,7 @@ def sample_person(
         measures=measures,
         pose=pose,
         outfit=sample_outfit(rng, child=young, feminine=feminine, rider=kind == "rider"),
-        loads=_loads(rng, kind, pose.name, feminine=feminine, child=young),
+        loads=_loads(rng, kind, pose, feminine=feminine, child=young),
         cycle=cycle,
     )
 
@@ -67,7 +67,9 @@ def _cycle(rng: np.random.Generator) -> Cycle:
     return Cycle("bicycle", paint, float(rng.uniform(0.31, 0.36)), low, crank)
 
 
-def _loads(rng: np.random.Generator, kind: str, action: str, *, feminine: bool, child: bool) -> tuple[Load, ...]:
+def _loads(rng: np.random.Generator, kind: str, pose: Pose, *, feminine: bool, child: bool) -> tuple[Load, ...]:
+    action, raised = pose.name, int(pose.arms[1].elbow > pose.arms[0].elbow)
+
     def load(name: str, low: float = 0.85, high: float = 1.2) -> Load:
         color = vivid(rng) if rng.random() < 0.3 else pick(rng, CLOTH)
         return Load(name, color, int(rng.random() < 0.6), float(rng.uniform(low, high)))
@@ -77,7 +79,7 @@ def _loads(rng: np.random.Generator, kind: str, action: str, *, feminine: bool, 
         seat = str(rng.choice(["bench", "chair", "wheelchair", ""], p=[0.45, 0.25, 0.1, 0.2]))
         found += [Load(seat, WOOD if seat == "bench" else vivid(rng))] if seat else []
     elif action in ("phone", "calling"):
-        found.append(Load("phone", (24.0, 24.0, 24.0) if rng.random() < 0.7 else (200.0, 200.0, 205.0)))
+        found.append(Load("phone", (24.0, 24.0, 24.0) if rng.random() < 0.7 else (200.0, 200.0, 205.0), raised))
     elif kind == "pedestrian" and not child and action in ("walking", "standing", "waiting"):
         draw = rng.random()
         for name, below in (

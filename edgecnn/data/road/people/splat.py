@@ -88,7 +88,7 @@ def splat(figure: Figure, shade: Floats, facing: Floats, window: tuple[int, int,
     nearest = np.full(wide * tall, _FAR)
     found: list[_Dense] = []
     base = 0
-    for number, (rows, columns) in enumerate(_sizes(figure, x, y, (wide, tall))):
+    for number, (rows, columns) in enumerate(_sizes(figure, x, y, (wide, tall), 1.1 if scale > 1 else 1.5)):
         if rows == 0:
             continue
         dense = refine(fields[:, figure.starts[number] : figure.starts[number + 1]], rows, columns).reshape(5, -1)
@@ -115,8 +115,11 @@ class _Dense:
     fields: Float32
 
 
-def _sizes(figure: Figure, x: Floats, y: Floats, size: tuple[int, int]) -> list[tuple[int, int]]:
-    """Return for each part how many samples along and around leave no gaps, (0, 0) where it is out of the window."""
+def _sizes(figure: Figure, x: Floats, y: Floats, size: tuple[int, int], dense: float) -> list[tuple[int, int]]:
+    """Return for each part how many samples along and around leave no gaps, (0, 0) where it is out of the window.
+
+    `dense` is how many samples there are to a place each way: averaging hides the few gaps that one leaves.
+    """
     first = np.array(figure.starts[:-1])
     rings = np.diff(figure.starts)
     along = np.hypot(np.diff(x, axis=0, append=x[-1:]), np.diff(y, axis=0, append=y[-1:])).max(axis=1)
@@ -125,19 +128,19 @@ def _sizes(figure: Figure, x: Floats, y: Floats, size: tuple[int, int]) -> list[
     around = np.hypot(x - np.roll(x, 1, axis=1), y - np.roll(y, 1, axis=1)).max(axis=1)
     longest, widest = np.maximum.reduceat(along, first), np.maximum.reduceat(around, first)
     total = np.add.reduceat(along, first)
-    tall = np.minimum(longest * (rings - 1), 2.0 * total)
+    tall = np.minimum(longest * (rings - 1), 3.0 * total) * dense
     low_x, high_x = np.minimum.reduceat(x.min(axis=1), first), np.maximum.reduceat(x.max(axis=1), first)
     low_y, high_y = np.minimum.reduceat(y.min(axis=1), first), np.maximum.reduceat(y.max(axis=1), first)
     shown = (high_x > 0) & (high_y > 0) & (low_x < size[0]) & (low_y < size[1])
     return [
         (_steps(float(a)), max(6, _steps(float(b)))) if c else (0, 0)
-        for a, b, c in zip(tall, widest * SIDES, shown, strict=True)
+        for a, b, c in zip(tall, widest * (SIDES * dense), shown, strict=True)
     ]
 
 
 def _steps(length: float) -> int:
-    """Return a number of samples at most 0.75 apart, rounded up so that few different tables of weights are needed."""
-    need = int(min(length, 6000.0) * 1.33) + 2
+    """Return a number of samples at most 1 apart, rounded up so that few different tables of weights are needed."""
+    need = int(min(length, 6000.0)) + 2
     step = 1 << max(0, need.bit_length() - 4)
     return -(-need // step) * step
 
