@@ -8,7 +8,8 @@ import numpy as np
 from edgecnn.data.road.people.cycles import Cycle
 from edgecnn.data.road.people.loads import WOOD, Load
 from edgecnn.data.road.people.measures import sample_measures
-from edgecnn.data.road.people.outfit import CLOTH, pick, sample_outfit, vivid
+from edgecnn.data.road.people.outfit import sample_outfit
+from edgecnn.data.road.people.patterns import CLOTH, pick, vivid
 from edgecnn.data.road.people.person import Person
 from edgecnn.data.road.people.pose import Pose, sample_pose
 
