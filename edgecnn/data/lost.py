@@ -56,11 +56,10 @@ class Lost:
     def _compare_lanes(self, source: Lanes, target: Lanes | None) -> None:
         lines = target.lines if target is not None else ()
         self._gone["lane lines"] += max(len(source.lines) - len(lines), 0)
-        for one, apart in _matched(source, lines):
+        for apart in _matched(source, lines):
             if np.isfinite(apart).any() and _far(apart) < source.width / 10:
                 self._moved["lane lines"] = max(self._moved["lane lines"], float(np.nanmax(apart)))
-            outside = len(apart) < len(source.lines[one])
-            self._gone["lane lines' ends or points outside the frame"] += bool(outside or np.isnan(apart).any())
+            self._gone["lane lines' ends"] += bool(np.isnan(apart).any())
 
     def _compare_objects(self, source: Detections, target: Detections | None) -> None:
         if target is None:
@@ -98,22 +97,23 @@ def lost(pairs: Iterable[tuple[Sample, Sample]]) -> list[str]:
     return found.told()
 
 
-def _matched(source: Lanes, lines: Sequence[Points]) -> list[tuple[int, NDArray[np.float64]]]:
-    """Return each line of `source` that has one of `lines`, the closest pairs first, and how far apart they are.
+def _matched(source: Lanes, lines: Sequence[Points]) -> list[NDArray[np.float64]]:
+    """Return how far each point of a line of `source` is from the one of `lines` it became, the closest pairs first.
 
-    Distances are those of the source's points within the frame, NaN where the other line does not reach.
+    NaN stands for points that the new line does not reach, 0 for those outside the frame that it does.
     """
     apart = {}
     for one, line in enumerate(source.lines):
-        inside = (line[:, 0] >= 0) & (line[:, 0] < source.width) & (line[:, 1] < source.height)
+        outside = (line[:, 0] < 0) | (line[:, 0] >= source.width) | (line[:, 1] >= source.height)
         for other, new in enumerate(lines):
-            apart[one, other] = np.abs(x_at(new, line[inside, 1]) - line[inside, 0])
-    found: list[tuple[int, NDArray[np.float64]]] = []
+            by = np.abs(x_at(new, line[:, 1]) - line[:, 0])
+            apart[one, other] = np.where(outside & np.isfinite(by), 0.0, by)
+    found: list[NDArray[np.float64]] = []
     taken: set[tuple[str, int]] = set()
     for one, other in sorted(apart, key=lambda pair: _far(apart[pair])):
         if not {("source", one), ("target", other)} & taken:
             taken |= {("source", one), ("target", other)}
-            found.append((one, apart[one, other]))
+            found.append(apart[one, other])
     return found
 
 

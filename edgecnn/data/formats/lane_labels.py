@@ -1,6 +1,5 @@
 """What every lane format does with a line: sort its points, put right what is odd, and say so."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,14 +34,14 @@ def tidy(points: Points, name: str) -> tuple[Points | None, list[Remark]]:
     Points may come in either direction, top down or bottom up; where they turn back, they are sorted and that is
     remarked. Of points in one row the first is kept: a line's x has to be a function of y.
     """
-    remarks = []
     steps = np.diff(points[:, 1])
-    if len(points) > 1 and not ((steps > 0).all() or (steps < 0).all()):
-        remarks.append(Remark("lane rows", f"{name}: rows neither rise nor fall throughout; points sorted by row"))
+    if len(steps) and ((steps > 0).all() or (steps < 0).all()):
+        return np.ascontiguousarray(points if steps[0] > 0 else points[::-1], np.float32), []
     _, first = np.unique(points[:, 1], return_index=True)
     if len(first) < 2:
         return None, [Remark("short lane", f"{name}: {len(points)} points in {len(first)} rows, left out")]
-    return np.ascontiguousarray(points[first], np.float32), remarks
+    odd = Remark("lane rows", f"{name}: rows neither rise nor fall throughout; points sorted by row")
+    return np.ascontiguousarray(points[first], np.float32), [odd]
 
 
 def ordered(lanes: Lanes) -> list[tuple[int, Points]]:
@@ -85,8 +84,3 @@ def even_rows(lanes: Lanes) -> Points:
     tops = [float(line[0, 1]) for line in lanes.lines]
     top = max(0.0, min([160 / 720 * lanes.height, *tops]))
     return np.arange(int(top // step) * step, lanes.height, step, dtype=np.float32)
-
-
-def split_points(values: Sequence[float] | Points) -> Points:
-    """Return [x1, y1, x2, y2, ...] as float32 [N, 2]."""
-    return np.asarray(values, np.float32).reshape(-1, 2)

@@ -145,7 +145,7 @@ def test_a_missing_or_cut_picture_is_the_pictures_fault(tmp_path):
     (tmp_path / "training/image_2/000000.png").unlink()
     (tmp_path / "training/image_2/000001.png").write_bytes(b"")
     missing, empty = faults("kitti", tmp_path)
-    assert (missing.kind, empty.kind) == ("picture", "picture")
+    assert (missing.kind, empty.kind) == ("missing picture", "broken picture")
 
 
 def test_a_folder_without_labels_and_a_sample_without_objects_are_refused(tmp_path):
