@@ -18,6 +18,7 @@ COMMANDS = {
     "quantize": ("quantize", "Quantize an ONNX file into a proven bundle, or run a recipe up to INT8."),
     "compile": ("stages", "Run a recipe up to the engines' files."),
     "verify": ("verify", "Judge a bundle: golden outputs, and accuracy on labelled frames."),
+    "eval": ("eval", "Judge a bundle or predictions by every metric, with tables, curves and gates."),
     "bench": ("bench", "Measure a bundle's latency on this machine."),
     "compare": ("compare", "Judge two interleaved benchmark files: faster, slower or no difference."),
     "infer": ("infer", "Run a bundle on an image, folder, video or camera."),

@@ -1,7 +1,10 @@
 """Lane lines and objects of one frame: TuSimple's figures of the former, those of people of the latter.
 
 `figure` is the mean of the two that each task is judged by alone, accuracy and ap50, so that one point lost in either
-counts the same. Where frames hold nobody, it is the accuracy.
+counts the same. Where frames hold nobody, it is the accuracy, where they hold no lane lines, ap50.
+
+TuSimple's evaluator gives a frame without labelled lines, of which its data set has none, an accuracy of 0 whatever is
+found. Here such frames (squares, junctions) are left out of the lanes' figures.
 """
 
 from collections.abc import Collection, Sequence
@@ -19,10 +22,11 @@ def _lane(name: str) -> str:
 
 
 class FrameScore(NamedTuple):
-    """One frame's lanes and objects."""
+    """One frame's lanes and objects, and whether its label has lane lines."""
 
     lanes: tusimple.FrameScore
     objects: people.FrameScore
+    lined: bool
 
 
 class SceneMetric:
@@ -41,7 +45,9 @@ class SceneMetric:
     def score(self, prediction: Scene, truth: Scene) -> FrameScore:
         """Return both scores of one frame."""
         return FrameScore(
-            self._lanes.score(prediction.lanes, truth.lanes), self._objects.score(prediction.objects, truth.objects)
+            self._lanes.score(prediction.lanes, truth.lanes),
+            self._objects.score(prediction.objects, truth.objects),
+            bool(truth.lanes.lines),
         )
 
     def totals(self, scores: Sequence[FrameScore]) -> dict[str, float]:
@@ -54,9 +60,12 @@ class SceneMetric:
         of_people = {*only, "ap50"} if only else ()
         objects = self._objects.weighted([score.objects for score in scores], of_people)
 
+        lined = np.array([score.lined for score in scores], np.int64)
+
         def totals(weights: Weights) -> dict[str, float]:
-            of_lanes, of_objects = lanes(weights), objects(weights)
-            figure = float(np.nanmean([of_lanes["accuracy"], of_objects["ap50"]]))
+            of_lanes, of_objects = lanes(weights * lined), objects(weights)
+            known = [value for value in (of_lanes["accuracy"], of_objects["ap50"]) if not np.isnan(value)]
+            figure = float(np.mean(known)) if known else float("nan")
             return {"figure": figure, **{_lane(name): value for name, value in of_lanes.items()}, **of_objects}
 
         return totals

@@ -49,13 +49,13 @@ class TuSimple:
     def weighted(self, scores: Sequence[FrameScore], only: Collection[str] = ()) -> Totals:  # noqa: ARG002 - all are cheap
         """Return what gives the totals when frame i counts `weights[i]` times."""
         table = np.asarray(scores, np.float64).reshape(-1, 3)
-        return lambda weights: _figures(weights @ table / weights.sum())
+        return lambda weights: _figures(weights @ table / (weights.sum() or np.nan))
 
 
 def _figures(means: Columns) -> dict[str, float]:
     accuracy, fp, fn = means.tolist()
     precision, recall = 1 - fp, 1 - fn
-    f1 = 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
+    f1 = 0.0 if precision + recall <= 0 else 2 * precision * recall / (precision + recall)
     return {"accuracy": accuracy, "fp": fp, "fn": fn, "f1": f1}
 
 

@@ -1,6 +1,7 @@
 """The report as one self-contained HTML page: no script, no external resource, light and dark."""
 
 import base64
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any, Final
 
@@ -8,9 +9,11 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from edgecnn import __version__
 from edgecnn.report import sections, verdict
+from edgecnn.report.blocks import Section, Tiles
 from edgecnn.report.facts import ReportFacts
 from edgecnn.report.headline_tiles import tiles
 from edgecnn.report.summary import about
+from edgecnn.report.verdict import Headline
 
 TEMPLATES: Final = resources.files("edgecnn.report") / "templates"
 _STATUS_WORDS: Final = {"pass": "Pass:", "fail": "Fail:", "warn": "Note:", "none": ""}
@@ -19,14 +22,26 @@ _STATUS_WORDS: Final = {"pass": "Pass:", "fail": "Fail:", "warn": "Note:", "none
 def build(facts: ReportFacts) -> str:
     """Return the page. Every text in `facts` is untrusted and is escaped."""
     shown, absent = sections.build_all(facts)
+    return page(verdict.headline(facts), tiles(facts), about(facts), facts.name, shown, absent)
+
+
+def page(
+    headline: Headline,
+    key_figures: Tiles | None,
+    about_text: str,
+    name: str,
+    shown: Sequence[Section],
+    absent: Sequence[str] = (),
+) -> str:
+    """Return a page of sections under a headline. Every text is untrusted and is escaped."""
     return (
         _environment()
         .get_template("page.html.jinja")
         .render(
-            headline=verdict.headline(facts),
-            tiles=tiles(facts),
-            about=about(facts),
-            name=facts.name,
+            headline=headline,
+            tiles=key_figures,
+            about=about_text,
+            name=name,
             sections=shown,
             absent=absent,
             style=_template("style.css"),

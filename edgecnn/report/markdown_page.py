@@ -1,7 +1,7 @@
 """The report as Markdown: the same sections; charts as the sentence that describes them, pictures left to the page."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from edgecnn import __version__
@@ -10,19 +10,25 @@ from edgecnn.report.blocks import Cell, Charts, Folded, Gallery, Notice, Pairs, 
 from edgecnn.report.facts import ReportFacts
 from edgecnn.report.headline_tiles import tiles
 from edgecnn.report.summary import about
+from edgecnn.report.verdict import Headline
 
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>#|~!&$])")
 
 
 def build(facts: ReportFacts) -> str:
     """Return the report as Markdown. Every text in `facts` is untrusted and is escaped."""
-    said = verdict.headline(facts)
     shown, absent = sections.build_all(facts)
+    return page(verdict.headline(facts), tiles(facts), about(facts), shown, absent)
+
+
+def page(
+    said: Headline, key_figures: Tiles | None, about_text: str, shown: Sequence[Section], absent: Sequence[str] = ()
+) -> str:
+    """Return sections under a headline as Markdown. Every text is untrusted and is escaped."""
     parts = [f"# {said.word}: {escaped(said.sentence)}", *map(escaped, said.details)]
-    key_figures = tiles(facts)
     if key_figures is not None:
         parts.append(_tiles(key_figures))
-    parts.append(escaped(about(facts)))
+    parts.append(escaped(about_text))
     parts.extend(_section(section) for section in shown)
     if absent:
         parts.append("## Not in this report\n\n" + "\n".join(f"- {escaped(reason)}" for reason in absent))

@@ -31,7 +31,7 @@ def test_every_figure_is_its_own_tasks():
     metric, lane, people = SceneMetric(), TuSimple(), People()
     frames = list(scenes(0))
     totals = metric.totals([metric.score(*frame) for frame in frames])
-    of_lanes = lane.totals([lane.score(found.lanes, true.lanes) for found, true in frames])
+    of_lanes = lane.totals([lane.score(found.lanes, true.lanes) for found, true in frames if true.lanes.lines])
     of_people = people.totals([people.score(found.objects, true.objects) for found, true in frames])
     assert set(totals) == set(metric.higher_is_better)
     assert totals["accuracy"] == pytest.approx(of_lanes["accuracy"])
@@ -47,3 +47,16 @@ def test_without_people_the_lanes_are_the_figure():
     totals = metric.totals([metric.score(*frame) for frame in frames])
     assert totals["figure"] == totals["accuracy"]
     assert np.isnan(totals["ap50"])
+
+
+def test_frames_without_lines_are_no_fault_of_the_lanes():
+    metric = SceneMetric()
+    empty, (found, true) = Lanes((), 640, 480, rows=ROWS), next(scenes(2, 1))
+    line = np.stack([100 + 0.2 * ROWS, ROWS], 1).astype(np.float32)
+    lined = Lanes((line,), 640, 480, rows=ROWS)
+    scores = [metric.score(Scene(one, found.objects), Scene(one, true.objects)) for one in (lined, empty)]
+    assert metric.totals(scores)["accuracy"] == 1.0
+    alone = metric.totals(scores[1:])
+    assert np.isnan(alone["accuracy"])
+    assert np.isnan(alone["lane_f1"])
+    assert alone["figure"] == alone["ap50"]

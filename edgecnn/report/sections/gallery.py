@@ -29,7 +29,7 @@ def build(facts: ReportFacts) -> Section | Absent:
         return Absent(f"No gallery: task '{facts.task}' has no drawing.")
     draw = resolve("drawing", TASKS[facts.task].drawing)
     names = _panels(facts, verify)
-    frames = [(frame, read_image(_inside(folder, frame.image))) for frame in verify.gallery]
+    frames = [(frame, read_image(inside(folder, frame.image))) for frame in verify.gallery]
     shots = _fitting([(frame, _drawn(draw, frame, picture, names)) for frame, picture in frames], verify)
     left_out = len(frames) - len(shots)
     text = (
@@ -53,7 +53,7 @@ def _panels(facts: ReportFacts, verify: VerifyResult) -> list[str]:
 def _drawn(draw: Any, frame: GalleryFrame, picture: Frame, names: list[str]) -> list[tuple[str, str, Frame]]:
     """Return (label, text, picture) of every panel of one frame at the largest width."""
     width = min(_GRADES[0][0], picture.shape[1])
-    small = _resized(picture, width)
+    small = resized(picture, width)
     truth = result_from_json(frame.truth)
     panels = [("Ground truth", "labels", draw(small, truth))]
     for name in names:
@@ -82,13 +82,14 @@ def _shot(
     frame: GalleryFrame, panels: list[tuple[str, str, Frame]], verify: VerifyResult, width: int, quality: int
 ) -> Shot:
     tags = ", ".join(frame.tags)
-    encoded = tuple(Panel(label, _jpeg(_resized(picture, width), quality), text) for label, text, picture in panels)
+    encoded = tuple(Panel(label, jpeg(resized(picture, width), quality), text) for label, text, picture in panels)
     return Shot(
         frame.why, f"{tags + ' · ' if tags else ''}{verify.figure} of one frame, so without an interval", encoded
     )
 
 
-def _resized(picture: Frame, width: int) -> Frame:
+def resized(picture: Frame, width: int) -> Frame:
+    """Return the picture at most `width` pixels wide."""
     if picture.shape[1] <= width:
         return picture
     height = max(round(picture.shape[0] * width / picture.shape[1]), 1)
@@ -96,7 +97,8 @@ def _resized(picture: Frame, width: int) -> Frame:
     return small
 
 
-def _jpeg(picture: Frame, quality: int) -> bytes:
+def jpeg(picture: Frame, quality: int) -> bytes:
+    """Return the bytes of a JPEG."""
     done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1])
     if not done:
         raise DataError(f"OpenCV could not write a JPEG of {picture.shape[1]} x {picture.shape[0]} pixels")
@@ -107,7 +109,7 @@ def _size_bytes(shot: Shot) -> int:
     return sum(len(panel.jpeg) for panel in shot.panels)
 
 
-def _inside(folder: Path, name: str) -> Path:
+def inside(folder: Path, name: str) -> Path:
     """Return the gallery file `name`, or raise `DataError` if it lies outside of the verify result."""
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from edgecnn.core.bundle import MANIFEST, open_bundle
 from edgecnn.core.errors import DataError, InputError, MissingExtraError
@@ -14,6 +14,7 @@ from edgecnn.core.gate_rule import check
 from edgecnn.core.measure import Measurement
 from edgecnn.core.progress import bar
 from edgecnn.core.registry import Entry, import_entry, known, nearest, resolve
+from edgecnn.core.results import Lanes
 from edgecnn.data.formats.format import read
 from edgecnn.data.recognise import recognise
 from edgecnn.data.sample import Sample, read_image
@@ -160,5 +161,13 @@ def _undefined(judged: Sequence[Judged], found: Mapping[str, Mapping[str, Measur
     for one in judged:
         absent = [name for name in one.metric.higher_is_better if name not in found[one.metric.name]]
         if absent:
-            notes.append(f"{one.metric.name}: the labels hold nothing that {', '.join(absent)} speaks of")
+            verb = "speaks" if len(absent) == 1 else "speak"
+            notes.append(f"{one.metric.name}: the labels hold nothing that {', '.join(absent)} {verb} of")
+        bare = (
+            sum(not cast("Lanes", sample.truth).lines for sample in one.samples) if one.metric.name == "tusimple" else 0
+        )
+        if bare:
+            notes.append(
+                f"tusimple: {bare} frames have no labelled line; the published evaluator gives them accuracy 0"
+            )
     return notes

@@ -1,15 +1,17 @@
 """The frames on which most went wrong, for the eye."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import cv2
 
 from edgecnn.core.errors import DataError
 from edgecnn.core.evidence import GalleryFrame
-from edgecnn.core.results import Detections, Lanes
+from edgecnn.core.results import Detections, Lanes, Scene
 from edgecnn.data.sample import read_image
+from edgecnn.metrics.people import MIN_SCORE
 from edgecnn.verify.evaluation.answers import LANES, OBJECTS
 from edgecnn.verify.evaluation.fitting import Judged
 
@@ -45,7 +47,8 @@ def _by_objects(judged: Judged) -> list[tuple[int, str]]:
 
 
 def _by_lanes(judged: Judged) -> list[tuple[int, str]]:
-    found = sorted((score.accuracy, place) for place, score in enumerate(judged.scores) if score.accuracy < 1)
+    labelled = [place for place, sample in enumerate(judged.samples) if cast("Lanes", sample.truth).lines]
+    found = sorted((judged.scores[place].accuracy, place) for place in labelled if judged.scores[place].accuracy < 1)
     return [(place, f"lanes {100 * accuracy:.1f} % accurate") for accuracy, place in found]
 
 
@@ -63,8 +66,15 @@ def _frame(place: int, why: str, whole: Judged, folder: Path, source: str) -> Ga
         why=why,
         figures={},
         truth=truth.to_json(),
-        results={source: whole.results[place].to_json()},
+        results={source: _deployed(whole.results[place]).to_json()},
     )
+
+
+def _deployed(result: Any) -> Any:
+    """Return what a robot acts on, which is what the frame was chosen by."""
+    if isinstance(result, Scene):
+        return replace(result, objects=_deployed(result.objects))
+    return result.take(result.scores >= MIN_SCORE) if isinstance(result, Detections) else result
 
 
 def drawing_of(result: Any) -> str:
