@@ -52,6 +52,6 @@ class Canvas:
 
 def changed(before: Frame, after: Frame) -> NDArray[np.bool_]:
     """Return bool [H, W]: where two pictures differ; single pixels that happen to be alike count with their like."""
-    blue, green, red = cv2.split(cv2.absdiff(before, after))
-    differs = np.asarray(((blue | green | red) > 0).astype(np.uint8))
+    blue, green, red = (np.asarray(plane, np.uint8) for plane in cv2.split(cv2.absdiff(before, after)))
+    differs = np.asarray((blue | green | red) > 0, np.uint8)
     return np.asarray(cv2.morphologyEx(differs, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), np.bool_)

@@ -121,7 +121,7 @@ def sample_people_plan(seed: int, index: int, width: int, height: int, wanted: t
         layout=section.layout,
         light=light,
         surface=lay(section, street.finish, street.beyond, surface),
-        roadside=sample_sides(streams["sides"], section, dark=light.brightness < 0.4),
+        roadside=sample_sides(streams["sides"], section, dark=light.brightness < 0.4, end_m=street.end_m),
         traffic=tuple(sorted((*traffic, *street.parked), key=lambda vehicle: -vehicle.along)),
         structures=(),
         tunnel=None,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ LABEL_FILE = "label_data.json"
 _CLIP_SIZE = 1000
 _JPEG_QUALITY = 92
 _CHUNK = 16
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 Progress = Callable[[int, int], None]
 
@@ -182,13 +184,29 @@ def _drawn(task: Callable[[int], dict[str, Any]], indices: Sequence[int], worker
     if not indices:
         return
     with ProcessPoolExecutor(min(workers, len(indices)), context, initializer=_start_worker) as pool:
-        yield from pool.map(task, indices, chunksize=_CHUNK)
+        with _one_thread_each():
+            records = pool.map(task, indices, chunksize=_CHUNK)
+        yield from records
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Keep the processes that are started meanwhile to one core each: they are the parallelism.
+
+    NumPy's matrix library reads this once, when it is loaded; its threads would spin against each other.
+    """
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            os.environ.update({} if value is None else {name: value})
 
 
 def _start_worker() -> None:
-    """Keep each process to its own core; the processes are the parallelism."""
     cv2.setNumThreads(1)
-    os.environ["OMP_NUM_THREADS"] = "1"
 
 
 def _reported(

@@ -215,7 +215,8 @@ def _rack(brush: Brush, item: Item) -> None:
         brush.box(-0.2, -0.2, -wide * 0.92, wide * 0.92, low, low + tall * 0.21, _DARK)
         at = -wide * 0.9
         while at < wide * 0.8:
-            step, tone = float(rng.uniform(0.05, 0.25)) * wide, rng.uniform(25, 190, 3)
+            step = float(rng.uniform(0.05, 0.25)) * wide
+            tone = np.clip(rng.uniform(25, 180) + rng.normal(0, 28, 3), 10, 220)
             color = (float(tone[0]), float(tone[1]), float(tone[2]))
             brush.box(-0.2, -0.2, at, at + step, low, low + tall * float(rng.uniform(0.08, 0.19)), color)
             at += step * 1.1

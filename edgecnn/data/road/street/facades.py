@@ -193,7 +193,7 @@ def _shop(rng: np.random.Generator, sheet: _Sheet, left: int, right: int, ground
     if rng.random() < 0.4:
         stripes = np.array(_SIGNS[int(rng.integers(len(_SIGNS)))], np.float32)
         for at in range(left + 4, right - 4, 8):
-            color = stripes if (at - left) % 16 < 8 else np.float32(215)
+            color = stripes if (at - left) % 16 < 8 else np.full(3, 215, np.float32)
             sheet.fill((at, ground + 14, min(at + 8, right - 3), ground + 25), color)
         sheet.albedo[ground + 25 : ground + 34, left + 4 : right - 4] *= 0.6
 

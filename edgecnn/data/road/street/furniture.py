@@ -66,8 +66,8 @@ def sample_furniture(rng: np.random.Generator, section: Section) -> tuple[Item, 
     for side in section.sides:
         found += _pavement(rng, section, side)
     if not section.sides and section.kind == "plain":
-        for _ in range(int(rng.poisson(3.5)) if rng.random() < 0.7 else 0):
-            along = float(np.exp(rng.uniform(math.log(2.5), math.log(14))))
+        for _ in range(int(rng.poisson(2.6)) if rng.random() < 0.7 else 0):
+            along = float(np.exp(rng.uniform(math.log(3.2), math.log(16))))
             found.append(_item(rng, _draw(rng, 3), along, float(rng.normal(0, 0.45)) * along))
     return tuple(found)
 
@@ -107,7 +107,7 @@ def _item(rng: np.random.Generator, kind: str, along: float, offset: float) -> I
         paint = rng.uniform(25, 190) * np.array([rng.uniform(0.5, 1.1), rng.uniform(0.75, 1.0), rng.uniform(0.8, 1.15)])
     trim = _PAINTS[int(rng.integers(len(_PAINTS)))]
     spread = 0.5 if kind in {"box", "capsule", "rack"} else 0.12
-    scale = float(np.clip(np.exp(rng.normal(0, spread)), 0.4, 2.2))
+    scale = float(np.clip(np.exp(rng.normal(0, spread)), 0.4, 1.8))
     shown = np.clip(paint, 8, 235)
     color = (float(shown[0]), float(shown[1]), float(shown[2]))
     return Item(kind, along, offset, scale, color, trim, int(rng.integers(1000)))

@@ -32,6 +32,11 @@ class Street:
     people: tuple[Someone, ...]
     backdrop: Backdrop | None
 
+    @property
+    def end_m(self) -> float:
+        """Return how far the ground goes before a wall ends it."""
+        return self.backdrop.along if self.backdrop else math.inf
+
 
 def sample_section(rng: np.random.Generator, kind: str, *, worn: bool) -> Section:
     """Return the ground of a street, a square or a plain scene."""

@@ -17,8 +17,8 @@ from edgecnn.data.road.walls import Wall, even
 _BORDERS = 8
 
 
-def sample_sides(rng: np.random.Generator, section: Section, *, dark: bool) -> Roadside:
-    """Return walls and trees of a street or a square; `dark` lights its windows."""
+def sample_sides(rng: np.random.Generator, section: Section, *, dark: bool, end_m: float) -> Roadside:
+    """Return walls and trees of a street or a square; `dark` lights its windows, a wall at `end_m` ends it."""
     walls: list[Wall] = []
     trees: list[Tree] = []
     for side in section.sides:
@@ -36,7 +36,9 @@ def sample_sides(rng: np.random.Generator, section: Section, *, dark: bool) -> R
             trees += _garden_trees(rng, side)
         if rng.random() < 0.35:
             trees += _avenue(rng, side)
-    ordered = sorted(trees, key=lambda tree: -tree.along)
+    if section.kind == "plain":
+        trees = _scattered(rng)
+    ordered = sorted((tree for tree in trees if tree.along < end_m), key=lambda tree: -tree.along)
     return Roadside(tuple(walls), tuple(ordered))
 
 
@@ -95,6 +97,16 @@ def _garden_trees(rng: np.random.Generator, side: Side) -> list[Tree]:
         size = float(rng.uniform(1, 2.5) if variant % 4 == 3 else rng.uniform(4, 12))
         away = side.wall_m + side.sign * float(rng.uniform(0.5, 9))
         found.append(Tree(variant, float(4 + 110 * rng.random() ** 1.5), away, size, bool(rng.random() < 0.5)))
+    return found
+
+
+def _scattered(rng: np.random.Generator) -> list[Tree]:
+    """Trees and bushes here and there on open ground."""
+    found = []
+    for _ in range(int(rng.integers(1, 14)) if rng.random() < 0.6 else 0):
+        variant, along = int(rng.integers(24)), float(np.exp(rng.uniform(np.log(9), np.log(90))))
+        size = float(rng.uniform(0.8, 2.2) if variant % 4 == 3 else rng.uniform(3, 10))
+        found.append(Tree(variant, along, float(rng.normal(0, 0.5)) * along, size, bool(rng.random() < 0.5)))
     return found
 
 
