@@ -147,7 +147,8 @@ def picture_beside(stem: Path) -> Path:
         path = stem.with_name(stem.name + suffix)
         if path.is_file():
             return path
-    raise PictureError(f"{stem}: no picture of that name (.png or .jpg); put it there or remove the label")
+    text = f"{stem}: no picture of that name (.png or .jpg); put it there or remove the label"
+    raise PictureError(text) from FileNotFoundError(str(stem))
 
 
 def neat(value: float, digits: int = 3) -> float:
