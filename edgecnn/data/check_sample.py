@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgecnn.core.results import Detections, Lanes, Result, Scene
 
@@ -74,7 +75,7 @@ def _of_boxes(objects: Detections, where: str) -> Iterator[Finding]:
             yield Finding("visible box", where, f"{name}: what is seen of it, ({seen}), is not within ({told})")
 
 
-def _within(seen: np.ndarray, box: np.ndarray) -> bool:  # type: ignore[type-arg]
+def _within(seen: NDArray[np.float64], box: NDArray[np.float64]) -> bool:
     return bool((seen[:2] >= box[:2] - _EDGE).all() and (seen[2:] <= box[2:] + _EDGE).all())
 
 

@@ -33,6 +33,7 @@ _NARROWEST, _TOP = 4 / 720, 0.4
 _WIDENING = {"single": 0.25, "double": 0.6}
 _CURVE_STEPS = 16
 _SHARED = 0.5
+_ROW_STEP = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,14 +151,8 @@ def _runs(steps: Sequence[float]) -> Iterator[tuple[int, int]]:
 
 
 def _centre_lines(edges: Sequence[_Edge], height: int) -> list[Points]:
-    pairs = sorted(
-        (share, one, other)
-        for other in range(len(edges))
-        for one in range(other)
-        if (share := _width_share(edges[one], edges[other], height)) <= 1
-    )
     partner: dict[int, int] = {}
-    for _, one, other in pairs:
+    for one, other in _pairs(edges, height):
         if one not in partner and other not in partner:
             partner[one], partner[other] = other, one
     return [
@@ -167,18 +162,27 @@ def _centre_lines(edges: Sequence[_Edge], height: int) -> list[Points]:
     ]
 
 
-def _width_share(one: _Edge, other: _Edge, height: int) -> float:
-    """Return how far apart two lines are, in widths that such a marking can have at most; infinite for no pair."""
-    top = max(one.points[0, 1], other.points[0, 1])
-    bottom = min(one.points[-1, 1], other.points[-1, 1])
-    shorter = min(np.ptp(one.points[:, 1]), np.ptp(other.points[:, 1]))
-    if one.centre or other.centre or one.kind != other.kind or bottom - top < _SHARED * shorter:
-        return np.inf
-    y = np.linspace(top, bottom, 16)
-    apart = np.abs(_x(one.points, y) - _x(other.points, y)).mean()
-    widening = _WIDENING["double" if one.kind[0].startswith("double") else "single"]
-    widest = _NARROWEST * height + widening * np.maximum(y - _TOP * height, 0).mean()
-    return float(apart / widest)
+def _pairs(edges: Sequence[_Edge], height: int) -> list[tuple[int, int]]:
+    """Return every two lines that can be the edges of one marking, those first that fill the least of its width."""
+    if len(edges) < 2:
+        return []
+    y = np.arange(0, height + _ROW_STEP, _ROW_STEP, dtype=np.float64)
+    x = np.stack([np.interp(y, edge.points[:, 1], edge.points[:, 0], left=np.nan, right=np.nan) for edge in edges])
+    there = ~np.isnan(x)
+    shared = there[:, None] & there[None]
+    rows = shared.sum(2)
+    apart = np.where(shared, np.abs(x[:, None] - x[None]), 0).sum(2)
+    widening = np.array([_WIDENING["double" if edge.kind[0].startswith("double") else "single"] for edge in edges])
+    most = _NARROWEST * height + widening[:, None] * np.maximum(y - _TOP * height, 0)
+    share = apart / np.maximum(np.where(shared, most[:, None], 0).sum(2), 1e-9)
+    shorter = np.minimum(there.sum(1)[:, None], there.sum(1)[None])
+    near = (share <= 1) & (rows > 0) & (rows >= _SHARED * shorter)
+    found = [
+        (float(share[one, other]), int(one), int(other))
+        for one, other in np.argwhere(np.triu(near, 1))
+        if edges[one].kind == edges[other].kind and not (edges[one].centre or edges[other].centre)
+    ]
+    return [(one, other) for _, one, other in sorted(found)]
 
 
 def _between(one: Points, other: Points) -> Points:
