@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgecnn.core.registry import FORMATS
+
 if TYPE_CHECKING:
     from edgecnn.data.check import Report
 
-_FORMATS = "scenes, tusimple, culane, bdd100k, llamas, citypersons, caltech, kitti, coco, voc"
+_FORMATS = ", ".join(sorted(FORMATS))
 _LABELS_HELP = "Only this label file, relative to the folder. Repeatable; default: all of them."
 
 
