@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from edgecnn.core.bundle import MANIFEST, open_bundle
 from edgecnn.core.errors import DataError, InputError, MissingExtraError
@@ -163,10 +163,8 @@ def _undefined(judged: Sequence[Judged], found: Mapping[str, Mapping[str, Measur
         if absent:
             verb = "speaks" if len(absent) == 1 else "speak"
             notes.append(f"{one.metric.name}: the labels hold nothing that {', '.join(absent)} {verb} of")
-        bare = (
-            sum(not cast("Lanes", sample.truth).lines for sample in one.samples) if one.metric.name == "tusimple" else 0
-        )
-        if bare:
+        bare = sum(isinstance(sample.truth, Lanes) and not sample.truth.lines for sample in one.samples)
+        if bare and one.metric.name == "tusimple":
             notes.append(
                 f"tusimple: {bare} frames have no labelled line; the published evaluator gives them accuracy 0"
             )

@@ -8,9 +8,9 @@ import numpy as np
 from edgecnn.core.eval_evidence import ConditionRow, ConditionTable
 from edgecnn.core.gate_rule import Condition, TagCondition, conditions
 from edgecnn.core.measure import Measurement
-from edgecnn.core.results import Detections, Lanes, Scene
+from edgecnn.core.results import Detections, Scene
 from edgecnn.verify.accuracy import figures
-from edgecnn.verify.evaluation.answers import OBJECTS
+from edgecnn.verify.evaluation.answers import LANES, OBJECTS
 from edgecnn.verify.evaluation.fitting import Judged
 from edgecnn.verify.slices import cut
 
@@ -94,11 +94,19 @@ def _figures(judged: Judged, met: tuple[Condition, ...], on: str) -> tuple[int, 
 
 
 def counted(judged: Sequence[Judged]) -> tuple[int, int]:
-    """Return labelled objects and lane lines that count, as the metrics see them."""
-    objects = lines = 0
-    for one in judged:
-        truths: list[Any] = [sample.truth for sample in one.samples]
-        parts = [(t.objects, t.lanes) if isinstance(t, Scene) else (t, t) for t in truths]
-        objects = max(objects, sum(int(np.sum(~o.ignored)) for o, _ in parts if isinstance(o, Detections)))
-        lines = max(lines, sum(len(lanes.lines) for _, lanes in parts if isinstance(lanes, Lanes)))
+    """Return labelled objects and lane lines that count, as the first metric of each sees them."""
+    objects = next((_objects(one) for one in judged if one.kind != LANES), 0)
+    lines = next((_lines(one) for one in judged if one.kind != OBJECTS), 0)
     return objects, lines
+
+
+def _objects(judged: Judged) -> int:
+    truths: list[Any] = [sample.truth for sample in judged.samples]
+    parts = [truth.objects if isinstance(truth, Scene) else truth for truth in truths]
+    return sum(int(np.sum(~part.ignored)) for part in parts)
+
+
+def _lines(judged: Judged) -> int:
+    truths: list[Any] = [sample.truth for sample in judged.samples]
+    parts = [truth.lanes if isinstance(truth, Scene) else truth for truth in truths]
+    return sum(len(part.lines) for part in parts)
