@@ -94,8 +94,10 @@ FORMATS: dict[str, Entry] = {
     "citypersons_mat": Entry("edgecnn.data.formats.citypersons_mat:FORMAT", "formats"),
     "coco": Entry("edgecnn.data.formats.coco:FORMAT", "formats"),
     "kitti": Entry("edgecnn.data.formats.kitti:FORMAT"),
+    "pascal_text": Entry("edgecnn.data.formats.pascal_text:FORMAT"),
     "scenes": Entry("edgecnn.data.formats.scenes:FORMAT"),
     "tusimple": Entry("edgecnn.data.formats.tusimple:FORMAT"),
+    "voc": Entry("edgecnn.data.formats.voc:FORMAT"),
 }
 MODELS: dict[str, Entry] = {
     "centre_ped": Entry("edgecnn.models.centre_ped:build", "train"),
