@@ -90,6 +90,7 @@ FORMATS: dict[str, Entry] = {
     "bdd100k": Entry("edgecnn.data.formats.bdd100k:FORMAT"),
     "culane": Entry("edgecnn.data.formats.culane:FORMAT"),
     "llamas": Entry("edgecnn.data.formats.llamas:FORMAT"),
+    "caltech": Entry("edgecnn.data.formats.caltech:FORMAT", "formats"),
     "citypersons": Entry("edgecnn.data.formats.citypersons:FORMAT"),
     "citypersons_mat": Entry("edgecnn.data.formats.citypersons_mat:FORMAT", "formats"),
     "coco": Entry("edgecnn.data.formats.coco:FORMAT", "formats"),
