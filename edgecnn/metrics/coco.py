@@ -12,11 +12,10 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from edgecnn.core.results import Detections
-from edgecnn.metrics.average_precision import IOU_THRESHOLDS, average_precision
+from edgecnn.metrics.average_precision import IOU_THRESHOLDS, PrecisionPool
 from edgecnn.metrics.boxes import Float, overlaps, xywh
 from edgecnn.metrics.matching import Bool, Int, Matched, by_class, greedy
 from edgecnn.metrics.metric import Totals, Weights
-from edgecnn.metrics.pool import Pool
 
 AREAS: Final = {"": (0.0, 1e10), "_small": (0.0, 32.0**2), "_medium": (32.0**2, 96.0**2), "_large": (96.0**2, 1e10)}
 MOST: Final = 100
@@ -25,6 +24,7 @@ FIGURES: Final = (
     *("ar1", "ar10", "ar100", "ar_small", "ar_medium", "ar_large"),
 )
 _THRESHOLDS: Final = len(IOU_THRESHOLDS)
+_AREA_SETTINGS: Final = tuple(slice(a * _THRESHOLDS, (a + 1) * _THRESHOLDS) for a in range(len(AREAS)))
 
 FrameScore: TypeAlias = dict[str, Matched]
 
@@ -49,7 +49,9 @@ class Coco:
     def weighted(self, scores: Sequence[FrameScore], only: Collection[str] = ()) -> Totals:  # noqa: ARG002 - rarely asked for alone
         """Return what gives the totals when frame i counts `weights[i]` times."""
         names = dict.fromkeys(name for score in scores for name in score)
-        pools = [Pool([score.get(name) for score in scores]) for name in names]
+        pools = [
+            [PrecisionPool([score.get(name) for score in scores], area) for area in _AREA_SETTINGS] for name in names
+        ]
         return lambda weights: _figures(pools, weights)
 
 
@@ -101,24 +103,18 @@ def _of(ignored: Bool, taken: Int) -> Bool:
     return ignored[np.arange(len(ignored))[:, None, None], taken]
 
 
-def _figures(pools: Sequence[Pool], weights: Weights) -> dict[str, float]:
-    ap = np.array([average_precision(pool, weights) for pool in pools]).reshape(-1, len(AREAS), _THRESHOLDS)
+def _figures(pools: Sequence[Sequence[PrecisionPool]], weights: Weights) -> dict[str, float]:
+    """Return the twelve figures from pools by class and area."""
+    ap = np.array([[area.average_precision(weights) for area in areas] for areas in pools])
+    ap = ap.reshape(-1, len(AREAS), _THRESHOLDS)
     figures = {"ap": _mean(ap[:, 0]), "ap50": _mean(ap[:, 0, 0]), "ap75": _mean(ap[:, 0, 5])}
     figures |= {f"ap{size}": _mean(ap[:, a]) for a, size in enumerate(AREAS) if size}
     for most in (1, 10, MOST):
-        figures[f"ar{most}"] = _mean(np.array([_recalls(pool, weights, 0, most) for pool in pools]))
+        figures[f"ar{most}"] = _mean(np.array([areas[0].recall(weights, most) for areas in pools]))
     for a, size in enumerate(AREAS):
         if size:
-            figures[f"ar{size}"] = _mean(np.array([_recalls(pool, weights, a, MOST) for pool in pools]))
+            figures[f"ar{size}"] = _mean(np.array([areas[a].recall(weights, MOST) for areas in pools]))
     return figures
-
-
-def _recalls(pool: Pool, weights: Weights, area: int, most: int) -> Float:
-    """Return float64 [T]: the share of true objects found with at most `most` found ones a frame."""
-    at = slice(area * _THRESHOLDS, (area + 1) * _THRESHOLDS)
-    wanted = pool.wanted(weights)[at]
-    hits = pool.hit[at] @ np.where(pool.ranks < most, weights[pool.frames], 0)
-    return np.asarray(np.divide(hits, wanted, out=np.full(len(wanted), np.nan), where=wanted > 0))
 
 
 def _mean(values: Float) -> float:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from edgecnn.core.results import Detections
-from edgecnn.metrics.average_precision import average_precision
+from edgecnn.metrics.average_precision import PrecisionPool
 from edgecnn.metrics.coco import AREAS, match_classes
 from edgecnn.metrics.matching import Matched
 from edgecnn.metrics.metric import Totals, Weights
@@ -62,14 +62,15 @@ class People:
         """Return what gives the totals when frame i counts `weights[i]` times; averages are made where asked for."""
         wanted = set(only or self.higher_is_better)
         names = dict.fromkeys(name for score in scores for name in score.classes)
-        pools = [Pool([score.classes.get(name) for score in scores]) for name in names]
+        thresholds = slice(None) if "ap" in wanted else slice(1)
+        pools = [PrecisionPool([score.classes.get(name) for score in scores], thresholds) for name in names]
         ranges = Pool([score.ranges for score in scores])
         counts = np.array([score.counts for score in scores], np.int64).reshape(-1, 3)
 
         def totals(weights: Weights) -> dict[str, float]:
             found = shares(*(weights @ counts).tolist())
             if not wanted.isdisjoint({"ap", "ap50"}):
-                found |= _averages(pools, weights, slice(None) if "ap" in wanted else slice(1))
+                found |= _averages(pools, weights)
             if not wanted.isdisjoint(MissRate.higher_is_better):
                 found |= miss_rates(ranges, weights)
             return {name: found[name] for name in self.higher_is_better if name in found}
@@ -86,12 +87,12 @@ class People:
         return right, wrong, wanted - right
 
 
-def _averages(pools: Sequence[Pool], weights: Weights, thresholds: slice) -> dict[str, float]:
+def _averages(pools: Sequence[PrecisionPool], weights: Weights) -> dict[str, float]:
     """Return ap50, and ap where all IoU thresholds are judged: means over the classes that have objects."""
-    by_class = [average_precision(pool, weights, thresholds) for pool in pools]
+    by_class = [pool.average_precision(weights) for pool in pools]
     known = np.array([values for values in by_class if not np.isnan(values[0])])
     found = {"ap50": float(known[:, 0].mean()) if len(known) else float("nan")}
-    if thresholds.stop is None:
+    if not by_class or len(by_class[0]) > 1:
         found["ap"] = float(known.mean()) if len(known) else float("nan")
     return found
 

@@ -55,9 +55,9 @@ def _precisions(scores: Sequence[FrameScore], weights: Weights) -> list[Curve]:
     found = []
     for name in shown:
         for setting in (0, 5) if len(shown) == 1 else (0,):
-            right, wrong = pools[name].counts(weights, slice(setting, setting + 1))
+            right, wrong = pools[name].counts(weights)
             places = np.flatnonzero(pools[name].hit[setting])
-            tp, fp = right[0, places], wrong[0, places]
+            tp, fp = right[setting, places], wrong[setting, places]
             envelope = np.maximum.accumulate((tp / np.maximum(tp + fp, 1))[::-1])[::-1]
             kept = np.unique(np.linspace(0, len(places) - 1, min(POINTS, len(places))).astype(int))
             title = f"{name}, IoU {IOU_THRESHOLDS[setting]:g}"
