@@ -1,13 +1,12 @@
 """The frames a person should look at: the worst for the compressed artefacts, the worst of all, and ordinary ones."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from edgecnn.core.evidence import GalleryFrame
-from edgecnn.data.sample import Sample
+from edgecnn.data.sample import Sample, image_bytes
 from edgecnn.metrics.metric import Metric
 from edgecnn.verify.accuracy import Scores, per_frame
 
@@ -27,7 +26,7 @@ def gallery(
     for index, why in _choose(values, reference).items():
         sample = samples[index]
         name = f"gallery/{index:06d}{sample.image.suffix}"
-        shutil.copyfile(sample.image, out / name)
+        (out / name).write_bytes(image_bytes(sample.image))
         frames.append(
             GalleryFrame(
                 image=name,
