@@ -32,6 +32,8 @@ def sample_sides(rng: np.random.Generator, section: Section, *, dark: bool, end_
             walls.append(even(away, texture, 0.12, rng.uniform(6, 15), rng.uniform(0.6, 1.1), rng.uniform(0, TILE)))
         if kind != "front" and rng.random() < 0.8:
             walls.append(_border(rng, side))
+        if rng.random() < 0.2:
+            walls.append(_kerbside(rng, section, side))
         if kind != "front":
             trees += _garden_trees(rng, side)
         if rng.random() < 0.35:
@@ -58,6 +60,23 @@ def _border(rng: np.random.Generator, side: Side) -> Wall:
     pick = int(rng.integers(_BORDERS))
     tall = float(rng.uniform(0.6, 1.9))
     return even(side.wall_m, border(pick), 0.03, tall, rng.uniform(0.6, 1.1), float(rng.uniform(0, TILE)))
+
+
+def _kerbside(rng: np.random.Generator, section: Section, side: Side) -> Wall:
+    """A low hedge, wall or rail between carriageway and pavement, open at crossings; on a square, across the way."""
+    at = side.kerb_m + side.sign * 0.35 if side.kerb_m else side.wall_m * float(rng.uniform(0.5, 0.8))
+    tall = float(rng.uniform(0.45, 1.05))
+    ends = [0.0, float(rng.uniform(0, 14)), float(rng.uniform(20, 70))]
+    for crossing in section.crossings:
+        ends += [crossing.along - 0.4, crossing.along + crossing.deep_m + 0.4]
+    along = np.sort(np.repeat(ends, 2) + np.tile([-0.05, 0.05], len(ends)))
+    begin, end = ends[1], ends[2]
+    gaps = [(low, high) for low, high in zip(ends[3::2], ends[4::2], strict=True)]
+    middle = (along >= begin) & (along <= end)
+    for low, high in gaps:
+        middle &= (along < low) | (along > high)
+    texture = border(int(rng.integers(_BORDERS)))
+    return Wall(at, texture, 0.03, along, middle * tall, float(rng.uniform(0.6, 1.1)), float(rng.uniform(0, TILE)))
 
 
 @lru_cache(maxsize=_BORDERS)
