@@ -48,6 +48,7 @@ TREES: Final = ("gtBbox_cityPersons_trainval/gtBboxCityPersons", "gtBboxCityPers
 _PICTURES: Final = ("leftImg8bit", "leftImg8bit_trainvaltest/leftImg8bit")
 _LABEL: Final = "_gtBboxCityPersons"
 _PICTURE: Final = "_leftImg8bit"
+_MADE: Final = "made"
 _MOST_BYTES: Final = 1 << 24
 
 
@@ -106,13 +107,13 @@ class CityPersons:
     def write(self, folder: Path, samples: Iterable[Sample]) -> int:
         """Write the pictures as PNG and, once all are there, the tree of labels at once; people alone have labels.
 
-        Pictures that are not called as Cityscapes' are go to `train/made`.
+        Pictures that are not called as Cityscapes' are go to a city of their own, `train/made`.
         """
-        folder, count = Path(folder), 0
+        folder, count, names = Path(folder), 0, PictureNames()
         with writing(folder), atomic.new_folder(folder / TREES[1]) as tree:
-            for count, sample in enumerate(samples, 1):
+            for sample in samples:
                 objects = people(sample, self.name)
-                where, stem = picture_name(sample, count - 1)
+                where, stem = names.after(sample)
                 place(sample.image, folder / _PICTURES[0] / where / f"{stem}{_PICTURE}", frozenset({".png"}))
                 (tree / where).mkdir(parents=True, exist_ok=True)
                 record = {
@@ -122,19 +123,37 @@ class CityPersons:
                 }
                 data = msgspec.json.format(msgspec.json.encode(record), indent=4)
                 (tree / where / f"{stem}{_LABEL}.json").write_bytes(data)
+                count += 1
         return count
 
 
 FORMAT = CityPersons()
 
 
-def picture_name(sample: Sample, number: int) -> tuple[Path, str]:
-    """Return (split/city, stem) of a picture: its own where it is called as Cityscapes' are, else a new one."""
-    stem = sample.image.stem.removesuffix(_PICTURE)
-    city, split = sample.image.parent.name, sample.image.parent.parent.name
-    if split in {"train", "val", "test"} and re.fullmatch(re.escape(city) + r"_\d{6}_\d{6}", stem):
-        return Path(split, city), stem
-    return Path("train/made"), f"made_{number // 10**6:06d}_{number % 10**6:06d}"
+@final
+class PictureNames:
+    """Names pictures so that they are read in the order they came in: by their own names as long as those rise."""
+
+    def __init__(self, splits: tuple[str, ...] = ("test", "train", "val")) -> None:
+        self._splits = splits
+        self._last = ("", "", "")
+
+    def after(self, sample: Sample) -> tuple[Path, str]:
+        """Return (split/city, stem): the sample's own where it is called as Cityscapes' are, else a new one."""
+        stem = sample.image.stem.removesuffix(_PICTURE)
+        city, split = sample.image.parent.name, sample.image.parent.parent.name
+        own = split in self._splits and re.fullmatch(re.escape(city) + r"_\d{6}_\d{6}", stem)
+        self._last = (split, city, stem) if own and (split, city, stem) > self._last else self._made()
+        return Path(*self._last[:2]), self._last[2]
+
+    def _made(self) -> tuple[str, str, str]:
+        split, city, stem = self._last
+        number = 0
+        if city.endswith(_MADE):
+            number = int(stem[-13:-7]) * 10**6 + int(stem[-6:]) + 1
+        else:
+            city = _MADE if city < _MADE else f"{city}{_MADE}"
+        return split or "train", city, f"{city}_{number // 10**6:06d}_{number % 10**6:06d}"
 
 
 def picture_of(root: Path, where: Path, stem: str) -> Path:

@@ -16,7 +16,7 @@ from scipy.io import savemat
 from edgecnn.core.errors import DataError
 from edgecnn.data.formats import matlab
 from edgecnn.data.formats.citypersons import FORMAT as JSON_FORM
-from edgecnn.data.formats.citypersons import IGNORED, NAMES, people, picture_name, picture_of
+from edgecnn.data.formats.citypersons import IGNORED, NAMES, PictureNames, people, picture_of
 from edgecnn.data.formats.format import Fault, fault_of
 from edgecnn.data.formats.object_labels import (
     LabelledObject,
@@ -79,16 +79,17 @@ class CityPersonsMat:
 
     def write(self, folder: Path, samples: Iterable[Sample]) -> int:
         """Write the pictures as PNG, then `annotations/anno_train.mat` and, where there are any, `anno_val.mat`."""
-        folder, count = Path(folder), 0
+        folder, count, names = Path(folder), 0, PictureNames(("train", "val"))
         splits: dict[str, list[Any]] = {"train": []}
         with writing(folder / "annotations"):
-            for count, sample in enumerate(samples, 1):
+            for sample in samples:
                 objects = people(sample, self.name)
-                where, stem = picture_name(sample, count - 1)
+                where, stem = names.after(sample)
                 name = f"{stem}{_PICTURE}"
                 place(sample.image, folder / "leftImg8bit" / where / name, frozenset({".png"}))
                 rows = [_row(label, one, number) for number, (label, one) in enumerate(objects)]
                 splits.setdefault(where.parts[0], []).append(_cell(where.parts[1], f"{name}.png", rows))
+                count += 1
             for split, made in splits.items():
                 if made or split == "train":
                     _save(folder / "annotations" / f"anno_{split}.mat", f"anno_{split}_aligned", made)

@@ -7,6 +7,7 @@ boxes that include their last pixel: the numbers are centres of pixels, half a p
 from here. A box keeps its width and height so, and with them every overlap.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, final
@@ -25,7 +26,7 @@ from edgecnn.data.formats.object_labels import (
     quad,
 )
 from edgecnn.data.formats.pictures import place
-from edgecnn.data.formats.writing import free_stem, writing
+from edgecnn.data.formats.writing import writing
 from edgecnn.data.sample import Sample, image_size
 
 NAMES: Final = {
@@ -95,15 +96,17 @@ class Kitti:
             yield _entry(path) if isinstance(path, Path) else path
 
     def write(self, folder: Path, samples: Iterable[Sample]) -> int:
-        """Write `training/image_2` and, once every picture is there, `training/label_2` at once."""
-        base, count = Path(folder) / "training", 0
+        """Write `training/image_2` and, once every picture is there, `training/label_2` at once.
+
+        Pictures keep numbers they are called by as long as those rise.
+        """
+        base, count, number = Path(folder) / "training", 0, -1
         with writing(base), atomic.new_folder(base / _LABELS) as made:
             for sample in samples:
                 lines = [line_of(one, sample) for one in labelled(objects_of(sample, self.name))]
-                stem = sample.image.stem if sample.image.stem.isdecimal() else f"{count:06d}"
-                stem = free_stem(base / _IMAGES, stem, count)
-                place(sample.image, base / _IMAGES / stem)
-                (made / f"{stem}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
+                number = max(number + 1, _number_of(sample.image))
+                place(sample.image, base / _IMAGES / f"{number:06d}")
+                (made / f"{number:06d}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
                 count += 1
         return count
 
@@ -153,6 +156,11 @@ def line_of(one: LabelledObject, sample: Sample) -> str:
     if one.score is not None:
         words.append(round(one.score, 6))
     return " ".join([kind, *(_text(word) for word in words)])
+
+
+def _number_of(image: Path) -> int:
+    """Return the number a picture is called by in KITTI, -1 for none."""
+    return int(image.stem) if re.fullmatch(r"[0-9]{6}", image.stem) else -1
 
 
 def _guessed(one: LabelledObject, sample: Sample) -> dict[str, Any]:

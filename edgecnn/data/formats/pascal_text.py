@@ -27,7 +27,7 @@ from edgecnn.data.formats.object_labels import (
 )
 from edgecnn.data.formats.pictures import place
 from edgecnn.data.formats.text_lines import text_lines
-from edgecnn.data.formats.writing import free_stem, writing
+from edgecnn.data.formats.writing import RisingStems, writing
 from edgecnn.data.sample import Sample, image_size
 
 _FOLDERS: Final = ("Annotation", "Annotations", "annotations", "Train/annotations", "Test/annotations")
@@ -83,17 +83,18 @@ class PascalText:
 
         Masks are written anew, numbered as the objects that stay; with more than 255 of them there is none.
         """
-        folder, count = Path(folder), 0
+        folder, count, stems = Path(folder), 0, RisingStems(".txt")
         with writing(folder), atomic.new_folder(folder / "Annotation") as made:
-            for count, sample in enumerate(samples, 1):
+            for sample in samples:
                 objects = labelled(objects_of(sample, self.name))
-                stem = free_stem(folder / "PNGImages", sample.image.stem, count)
+                stem = stems.after(sample.image.stem)
                 place(sample.image, folder / "PNGImages" / stem, frozenset({".png"}))
                 mask = folder / "PedMasks" / f"{stem}_mask.png"
                 masked = sample.masks is not None and _write_mask(sample.masks, mask, [one.ignore for one in objects])
                 kept = [one for one in objects if not one.ignore]
                 text = _text(folder.name, stem, sample, kept, masked=masked)
                 (made / f"{stem}.txt").write_text(text, encoding="utf-8")
+                count += 1
         return count
 
 

@@ -28,7 +28,7 @@ from edgecnn.data.formats.object_labels import (
 )
 from edgecnn.data.formats.pictures import place
 from edgecnn.data.formats.text_lines import text_lines
-from edgecnn.data.formats.writing import free_stem, writing
+from edgecnn.data.formats.writing import RisingStems, writing
 from edgecnn.data.formats.xml_tree import Element, XmlError, read_xml
 from edgecnn.data.sample import Sample, image_size
 
@@ -77,19 +77,20 @@ class Voc:
 
     def write(self, folder: Path, samples: Iterable[Sample]) -> int:
         """Write the pictures to JPEGImages and, once all are there, Annotations and the list of them all."""
-        folder, count = Path(folder), 0
+        folder, count, stems = Path(folder), 0, RisingStems(".xml")
         lists = folder / "ImageSets/Main"
         with (
             writing(lists),
             atomic.new_folder(folder / _LABELS) as made,
             (lists / "default.txt").open("w", encoding="utf-8") as names,
         ):
-            for count, sample in enumerate(samples, 1):
-                stem = free_stem(folder / _IMAGES, sample.image.stem, count)
+            for sample in samples:
+                stem = stems.after(sample.image.stem)
                 objects = labelled(objects_of(sample, self.name))
                 picture = place(sample.image, folder / _IMAGES / stem)
                 (made / f"{stem}.xml").write_text(_text(picture.name, sample, objects), encoding="utf-8")
                 names.write(f"{stem}\n")
+                count += 1
         return count
 
 

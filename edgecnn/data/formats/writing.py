@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import final
 
 from edgecnn.core.errors import DataError
 
@@ -19,6 +20,23 @@ def writing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DataError(f"{folder}: can't be written to ({error}); free space or choose another folder") from error
+
+
+@final
+class RisingStems:
+    """Names of files that are read in the order of their names: each sorts behind the last, whatever was asked for."""
+
+    def __init__(self, suffix: str) -> None:
+        self._suffix = suffix
+        self._last, self._base, self._number = "", "", 0
+
+    def after(self, wanted: str) -> str:
+        """Return `wanted` as long as names rise, else the last that did with a rising number behind it."""
+        if not self._base and (not self._last or f"{wanted}{self._suffix}" > f"{self._last}{self._suffix}"):
+            self._last = wanted
+            return wanted
+        self._base, self._number = self._last, self._number + 1
+        return f"{self._base}_{self._number:06d}"
 
 
 def free_stem(folder: Path, wanted: str, number: int) -> str:
