@@ -18,8 +18,11 @@ _FINE_PX = 22.0
 def item_area(view: View, item: Item, picture: Frame) -> Area:
     """Return the part of the picture that the thing may cover; an empty one when it is out of sight."""
     reach = item.half_m * 1.3 + 0.6
-    along = np.array([item.along - 0.5, item.along + 1.0])
-    corners = [view.project(along, item.offset + side, up) for side in (-reach, reach) for up in (0.0, item.height_m)]
+    deep = max(0.55, item.half_m)
+    along = np.array([item.along - deep, item.along + deep + 0.5])
+    # What stands on a table, and a rounded top, rise beyond the usual height.
+    tops = (0.0, item.height_m * 1.35 + 0.1)
+    corners = [view.project(along, item.offset + side, up) for side in (-reach, reach) for up in tops]
     u, v, depth = (np.concatenate(values) for values in zip(*corners, strict=True))
     if depth.min() < 1.0:
         return slice(0, 0), slice(0, 0)
