@@ -41,7 +41,11 @@ class Codec(Protocol):
         ...
 
     def decode(self, outputs: Mapping[str, NDArray[Any]], width: int, height: int) -> Result:
-        """Return the result in pixels of an original frame of `width` x `height`."""
+        """Return the result in pixels of an original frame of `width` x `height`, candidates and all."""
+        ...
+
+    def sure(self, result: Any) -> Result:
+        """Return what of a decoded result is sure enough to act on; metrics that rank want the rest as well."""
         ...
 
 

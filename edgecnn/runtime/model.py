@@ -26,13 +26,17 @@ class Model:
         engine: the engine it runs on.
         codec: turns the network's outputs into results.
         frame_spec: what a frame becomes before the network; None where it takes no camera frames but `infer` alone.
+        candidates: whether results hold what is not sure enough to act on, too.
     """
 
-    def __init__(self, bundle: Bundle, artefact: Artefact, engine: Engine, codec: Codec) -> None:
+    def __init__(
+        self, bundle: Bundle, artefact: Artefact, engine: Engine, codec: Codec, *, candidates: bool = False
+    ) -> None:
         self.bundle = bundle
         self.artefact = artefact
         self.engine = engine
         self.codec = codec
+        self.candidates = candidates
         self.frame_spec = bundle.manifest.frame
         self._input = artefact.inputs[0].name
 
@@ -59,7 +63,8 @@ class Model:
 
     def postprocess(self, outputs: Mapping[str, NDArray[Any]], width: int, height: int) -> Result:
         """Return what the network's outputs say of an original frame of `width` x `height` pixels."""
-        return self.codec.decode(outputs, width, height)
+        result = self.codec.decode(outputs, width, height)
+        return result if self.candidates else self.codec.sure(result)
 
     def close(self) -> None:
         """Give back the engine's memory and threads; `with load(...) as model:` does it by itself."""
@@ -75,7 +80,12 @@ class Model:
 
 
 def load(
-    path: str | Path, *, engine: str | None = None, artefact: str | None = None, threads: int | None = None
+    path: str | Path,
+    *,
+    engine: str | None = None,
+    artefact: str | None = None,
+    threads: int | None = None,
+    candidates: bool = False,
 ) -> Model:
     """Open a bundle and load one of its artefacts into its engine.
 
@@ -87,6 +97,7 @@ def load(
         engine: take the best artefact of this engine. `null` runs none: its outputs are zeros, to time the rest.
         artefact: take this artefact, even if it failed a gate.
         threads: engine threads; None leaves it to the artefact's options and the engine.
+        candidates: results hold what is not sure enough to act on, too, as metrics that rank by score want it.
 
     Raises:
         BundleError: the bundle is damaged, tampered with or unsafe, or holds nothing fitting.
@@ -100,7 +111,8 @@ def load(
     options = dict(chosen.options) if engine != "null" else {}
     if threads is not None:
         options["threads"] = threads
-    return Model(bundle, chosen, open_engine(bundle.files_of(chosen), chosen.inputs, chosen.outputs, options), codec)
+    opened = open_engine(bundle.files_of(chosen), chosen.inputs, chosen.outputs, options)
+    return Model(bundle, chosen, opened, codec, candidates=candidates)
 
 
 def _check_tensors(bundle: Bundle, artefact: Artefact, codec: Codec) -> None:

@@ -124,4 +124,4 @@ def artefact_model(bundle: Bundle, artefact: Artefact, threads: int, *, emulated
     codec = codec_of(bundle.manifest)
     options = {**({"integer_kernels": False} if emulated else artefact.options), "threads": threads}
     engine = open_engine(bundle.files_of(artefact), artefact.inputs, artefact.outputs, options)
-    return Model(bundle, artefact, engine, codec)
+    return Model(bundle, artefact, engine, codec, candidates=True)

@@ -29,4 +29,4 @@ def open_uncompressed(bundle: Path, file: Path, threads: int) -> Model:
     open_engine = resolve("engine", ENGINE)
     codec = codec_of(opened.manifest)
     engine = open_engine({file.name: file.read_bytes()}, alike.inputs, alike.outputs, {"threads": threads})
-    return Model(opened, artefact, engine, codec)
+    return Model(opened, artefact, engine, codec, candidates=True)

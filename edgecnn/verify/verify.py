@@ -43,7 +43,8 @@ def verify(
         raise DataError("the validation set holds no frames")
     with ExitStack() as stack:
         models: dict[str, Model] = {
-            name: stack.enter_context(closing(load(bundle, artefact=name, threads=threads))) for name in artefacts
+            name: stack.enter_context(closing(load(bundle, artefact=name, threads=threads, candidates=True)))
+            for name in artefacts
         }
         task = TASKS[next(iter(models.values())).bundle.manifest.task]
         metric: Metric = resolve("metric", task.metric)()
@@ -59,6 +60,10 @@ def verify(
     whole = found.pop(UNCOMPRESSED, None)
     if np.isnan(metric.totals(found[reference].scores)[task.figure]):
         raise DataError(f"the validation frames hold nothing that {task.figure} speaks of; give frames that do")
+    sliced = _slice_gates(found, samples, metric, settings)
+    codec = models[reference].codec
+    for scores in found.values():
+        scores.results = [codec.sure(result) for result in scores.results]
     verdicts = []
     for name, scores in found.items():
         verdicts.append(
@@ -77,10 +82,7 @@ def verify(
         figure=task.figure,
         frames=len(samples),
         verdicts=tuple(verdicts),
-        gates=(
-            *gates(verdicts, reference, task.figure, settings),
-            *_slice_gates(found, samples, metric, settings),
-        ),
+        gates=(*gates(verdicts, reference, task.figure, settings), *sliced),
         gallery=gallery(out, samples, found, reference, metric, task.figure),
         uncompressed=figures(metric, whole.scores, ENGINE) if whole is not None else {},
     )

@@ -50,3 +50,7 @@ class DriveCodec:
     def decode(self, outputs: Mapping[str, NDArray[Any]], width: int, height: int) -> Scene:
         """Return the lines and the objects of one frame."""
         return Scene(self.lanes.decode(outputs, width, height), self.objects.decode(outputs, width, height))
+
+    def sure(self, result: Scene) -> Scene:
+        """Return the lanes, and the objects that are sure enough to act on."""
+        return Scene(result.lanes, self.objects.sure(result.objects))

@@ -118,7 +118,7 @@ def _run(question: Question, samples: Sequence[Sample]) -> tuple[Answers, Codec]
     codec = codec_of(open_bundle(question.source).manifest)
     chosen = question.artefact or None
     results = []
-    with closing(load(question.source, artefact=chosen, threads=question.threads)) as model:
+    with closing(load(question.source, artefact=chosen, threads=question.threads, candidates=True)) as model:
         with bar("running", len(samples)) as shown:
             for sample in samples:
                 results.append(model(read_image(sample.image)))
