@@ -76,7 +76,9 @@ def _kerbside(rng: np.random.Generator, section: Section, side: Side) -> Wall:
     for low, high in gaps:
         middle &= (along < low) | (along > high)
     texture = border(int(rng.integers(_BORDERS)))
-    return Wall(at, texture, 0.03, along, middle * tall, float(rng.uniform(0.6, 1.1)), float(rng.uniform(0, TILE)))
+    return Wall(
+        at, texture, 0.03, along, np.where(middle, tall, 0.0), float(rng.uniform(0.6, 1.1)), float(rng.uniform(0, TILE))
+    )
 
 
 @lru_cache(maxsize=_BORDERS)
