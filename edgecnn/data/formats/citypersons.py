@@ -44,6 +44,8 @@ NAMES: Final = {
 """Edgecnn's word for every label, in the order of the classes 0 to 5 of the .mat form."""
 
 IGNORED: Final = frozenset({"ignore", "people"})
+# Caltech's word for what may be a person.
+_DOUBTFUL: Final = frozenset({"person?"})
 TREES: Final = ("gtBbox_cityPersons_trainval/gtBboxCityPersons", "gtBboxCityPersons")
 _PICTURES: Final = ("leftImg8bit", "leftImg8bit_trainvaltest/leftImg8bit")
 _LABEL: Final = "_gtBboxCityPersons"
@@ -171,8 +173,11 @@ def people(sample: Sample, form: str) -> list[tuple[str, LabelledObject]]:
         DataError: the sample holds no objects at all; `form` is the format that needs them.
     """
     words = {name: label for label, name in NAMES.items()}
-    known = [one for one in labelled(objects_of(sample, form)) if one.name in words]
-    return [(words[one.name] if one.ignore == (one.name in IGNORED) else _opposite(one), one) for one in known]
+    known = [one for one in labelled(objects_of(sample, form)) if one.name in words or one.name in _DOUBTFUL]
+    return [
+        (words[one.name] if one.name in words and one.ignore == (one.name in IGNORED) else _opposite(one), one)
+        for one in known
+    ]
 
 
 def _opposite(one: LabelledObject) -> str:
