@@ -70,11 +70,15 @@ def _draw(road: RoadSource, folder: Path, name: str) -> None:
 
 
 def _label_digests(form: str, root: Path, names: tuple[str, ...]) -> dict[str, str]:
-    """Return the digests of the label files named, or of every label file of the format in `root`."""
+    """Return the digests of the label files named (of a folder all in it), or of every one of the format in `root`."""
     if not root.is_dir():
         raise DataError(f"{root}: no such data folder; set data.train.root and data.val.root to your data set")
-    labels = [root / name for name in names] or format_of(form).label_files(root)
+    labels = [path for name in names for path in _files(root / name)] or format_of(form).label_files(root)
     for path in labels:
         if not path.is_file():
             raise DataError(f"{path}: no such label file")
     return {path.relative_to(root).as_posix(): atomic.sha256_file(path) for path in labels}
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]

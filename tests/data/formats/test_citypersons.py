@@ -11,6 +11,7 @@ from scipy.io import loadmat, savemat
 
 from edgecnn.core.errors import DataError
 from edgecnn.core.results import Lanes
+from edgecnn.data import stage
 from edgecnn.data.formats.format import format_of, read
 from edgecnn.data.formats.object_labels import LabelledObject
 from edgecnn.data.sample import Sample
@@ -135,6 +136,8 @@ def test_labels_choose_a_split(tmp_path):
     base = "gtBbox_cityPersons_trainval/gtBboxCityPersons"
     (one,) = entries("citypersons", tmp_path, (f"{base}/val",))
     assert "lindau" in one.image.name
+    digests = stage._label_digests("citypersons", tmp_path, (f"{base}/val",))
+    assert list(digests) == [f"{base}/val/lindau/lindau_000001_000019_gtBboxCityPersons.json"]
     (same,) = entries("citypersons", tmp_path, (str(one.where.split(":")[0]).removeprefix(f"{tmp_path}/"),))
     assert told(same) == told(one)
 
