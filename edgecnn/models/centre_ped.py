@@ -21,7 +21,7 @@ RARE = 0.1
 """What an untrained network says of every cell (RetinaNet, arXiv 1708.02002: a bias of -2.19): else empty cells, which
 are nearly all, would drown what the few others teach."""
 COMMON_SIZE = (40.0, 16.0)
-"""Height and width in pixels that an untrained network says of every object."""
+"""Height and width in pixels of the network's input that an untrained network says of every object."""
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,7 +69,7 @@ class Centres(nn.Module):
         self.heat = nn.Conv2d(head, classes, 1)
         self.size = nn.Conv2d(head, 2, 1)
         self.offset = nn.Conv2d(head, 2, 1)
-        self._start()
+        self._start(stride)
 
     def forward(self, maps: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
         """Return (heat, size, offset)."""
@@ -82,12 +82,12 @@ class Centres(nn.Module):
         return self.heat(x).float().sigmoid(), self.size(x), self.offset(x)
 
     @torch.no_grad()
-    def _start(self) -> None:
+    def _start(self, stride: int) -> None:
         """Set the outputs' biases to what is common, so that training need not find it first."""
         for output in (self.heat, self.size, self.offset):
             nn.init.normal_(output.weight, std=0.01)
         self.heat.bias.fill_(math.log(RARE / (1 - RARE)))  # type: ignore[union-attr]
-        self.size.bias.copy_(torch.tensor(COMMON_SIZE).log())  # type: ignore[union-attr]
+        self.size.bias.copy_((torch.tensor(COMMON_SIZE) / stride).log())  # type: ignore[union-attr]
         self.offset.bias.fill_(0.5)  # type: ignore[union-attr]
 
 

@@ -41,7 +41,7 @@ def test_an_untrained_network_sees_little_and_a_common_size():
     with torch.no_grad():
         heat, size, offset = centre_ped.build(frame, SMALL, codec.outputs).eval()(torch.zeros(1, 3, 64, 96))
     assert float(heat.mean()) == pytest.approx(0.1, abs=0.01)
-    assert size.exp().mean((0, 2, 3)).tolist() == pytest.approx([40, 16], rel=0.1)
+    assert size.exp().mean((0, 2, 3)).tolist() == pytest.approx([10, 4], rel=0.1)
     assert float(offset.mean()) == pytest.approx(0.5, abs=0.05)
 
 

@@ -85,7 +85,7 @@ def test_the_gaussian_has_the_shape_of_the_box_and_overlapping_ones_keep_the_nea
     assert (heat == 1).sum() == 2
     tall = heat[:, 32 // 2] > 0.1
     assert tall.sum() > (heat[np.argmax(heat.max(1))] > 0.1).sum() / 2
-    heights = np.exp(targets["size"][0][targets["weight"] > 0])
+    heights = 4 * np.exp(targets["size"][0][targets["weight"] > 0])
     assert set(np.round(heights).tolist()) == {round(200 * 176 / 360), round(140 * 176 / 360)}
 
 
@@ -153,7 +153,7 @@ def test_a_flat_map_gives_one_box_and_an_empty_one_none():
 def test_the_likeliest_come_first_equal_ones_in_the_map_s_order_and_no_more_than_asked_for():
     codec = CentresCodec({"top_k": 3}, FrameSpec(64, 64))
     outputs = {spec.name: np.zeros(spec.shape, np.float32) for spec in codec.outputs}
-    outputs["size"][:] = np.log(8)
+    outputs["size"][:] = np.log(2)
     for row, column, score in ((12, 3, 0.5), (2, 9, 0.5), (2, 2, 0.5), (8, 8, 0.9)):
         outputs["heat"][0, 0, row, column] = score
     found = codec.decode(outputs, 64, 64)
@@ -199,7 +199,7 @@ def test_truth_takes_its_classes_and_ignores_other_persons_and_regions():
 
 def test_truth_of_several_classes_has_a_region_once_for_each():
     codec = CentresCodec({"classes": ["car", "rider", "pedestrian"]})
-    found = codec.truth(labelled(["rider", "sitting person", "dontcare", "tree", "car"]))
+    found = codec.truth(labelled(["rider", "sitting person", "ignore", "tree", "car"]))
     assert found.labels.tolist() == [1, 2, 0, 1, 2, 0]
     assert found.ignore.tolist() == [False, True, True, True, True, False]
     cars = CentresCodec({"classes": ["car"]}).truth(labelled(["people", "car"], [True, False]))
@@ -229,3 +229,10 @@ def test_bad_parameters_are_one_clear_line(params):
 def test_without_a_frame_there_is_no_map():
     with pytest.raises(InputError, match="give the codec the frame"):
         CentresCodec({}).encode(detections([[0, 0, 10, 10]]))
+
+
+def test_what_is_acted_on_is_as_sure_as_the_bundle_says():
+    codec = CentresCodec({"min_score": 0.5}, FrameSpec(64, 64))
+    boxes = np.array([[0, 0, 8, 16], [20, 20, 28, 36]], np.float32)
+    found = Detections(boxes, np.array([0.6, 0.4], np.float32), np.zeros(2, np.int64), 64, 64, ("pedestrian",))
+    assert codec.sure(found).scores.tolist() == pytest.approx([0.6])

@@ -103,6 +103,13 @@ def test_a_line_outside_the_slots_and_points_outside_the_frame_are_absent():
     assert (near[:, 1] > ABSENT).tolist() == [False, True, True, False, False]
 
 
+def test_a_truth_that_names_no_rows_is_judged_at_the_codec_s():
+    codec = LaneRowsCodec({"rows": 3, "top": 0.5, "bottom": 1.0})
+    assert codec.truth(Lanes((), 640, 360)).rows.tolist() == [180, 270, 360]
+    named = Lanes((), 640, 360, rows=np.array([7], np.float32))
+    assert codec.truth(named) is named
+
+
 @pytest.mark.parametrize("params", [{"cels": 100}, {"lanes": 3}, {"cells": "many"}, {"top": 0.9, "bottom": 0.2}])
 def test_bad_parameters_are_one_clear_line(params):
     with pytest.raises(InputError, match="lane_rows") as caught:

@@ -1,8 +1,8 @@
 """Objects as centres on one map: CenterNet (Zhou et al., arXiv 1904.07850), CSP (Liu et al., arXiv 1904.02948).
 
 Each cell of `stride` pixels of the network's input says by class how likely an object's centre lies in it (`heat`), the
-logarithm of that object's height and width in pixels of the input (`size`), and the centre's place from the cell's
-upper left corner in cells, down and across (`offset`).
+logarithm of that object's height and width in cells (`size`), and the centre's place from the cell's upper left corner,
+down and across, in cells too (`offset`).
 
 A centre beyond the frame belongs to the nearest cell, whose offset tells the rest of the way.
 """
@@ -21,10 +21,10 @@ from edgecnn.core.results import Detections, Float32, Result, Scene
 from edgecnn.core.tensor import FrameSpec, TensorSpec
 from edgecnn.runtime.preprocess import Geometry
 
-PERSONS = ("pedestrian", "rider", "sitting person", "other person", "people")
-"""Names of persons of all kinds: one that is none of a codec's classes is no error where it is taken for one."""
-REGIONS = ("ignore", "dontcare")
-"""Names of regions in which nothing counts, whatever its class."""
+PERSONS = ("pedestrian", "rider", "sitting person", "other person", "people", "person?")
+"""Names of persons of all kinds, sure and doubtful: finding one that is none of a codec's classes is no error."""
+REGION = "ignore"
+"""Name of regions in which nothing counts, whatever its class."""
 LEAST_CELLS = 2.0
 """Height in cells below which an object is not learnt: less than that hardly tells it from others."""
 OVERLAP = 0.7
@@ -38,14 +38,15 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The parameters of the code.
 
-    At most `top_k` peaks above `min_score` become boxes; of two of a class whose IoU is above `max_overlap` the weaker
-    goes, as engines that round the heat leave ties.
+    At most `top_k` peaks above `least_score` become candidates, those of `min_score` or more are acted on. Of two of a
+    class whose IoU is above `max_overlap` the weaker goes, as engines that round the heat leave ties.
     """
 
     classes: tuple[str, ...] = ("pedestrian",)
     stride: Literal[4, 8] = 4
     top_k: Annotated[int, msgspec.Meta(ge=1, le=10000)] = 100
-    min_score: Share = 0.05
+    least_score: Share = 0.05
+    min_score: Share = 0.3
     max_overlap: Share = 0.6
 
     def __post_init__(self) -> None:
@@ -126,7 +127,7 @@ class CentresCodec:
             weight[near] = gauss[near] / gauss[near].sum()
             down, across = np.nonzero(near)
             offset[:, near] = middle[0] - down, middle[1] - across
-            size[:, near] = np.log(sides[place][::-1, None] * self.params.stride)
+            size[:, near] = np.log(sides[place][::-1, None])
         care[heat == 1] = 1
         return {"heat": heat, "size": size, "offset": offset, "weight": weight, "care": care}
 
@@ -138,17 +139,21 @@ class CentresCodec:
         """
         geometry = self._geometry(width, height)
         heat = outputs["heat"][0].astype(np.float32, copy=False)
-        label, row, column = peaks(heat, self.params.min_score)
+        label, row, column = peaks(heat, self.params.least_score)
         score = heat[label, row, column]
         order = np.argsort(-score, kind="stable")[: self.params.top_k]
         label, row, column, score = label[order], row[order], column[order], score[order]
         size, offset = (outputs[name][0][:, row, column].astype(np.float64) for name in ("size", "offset"))
-        middle = (np.stack([column + offset[1], row + offset[0]], -1)) * self.params.stride
-        half = np.exp(np.clip(size[::-1].T, 0, self._longest())) / 2
-        corners = np.stack([middle - half, middle + half], 1)
+        middle = np.stack([column + offset[1], row + offset[0]], -1)
+        half = np.exp(np.clip(size[::-1].T, *self._sides())) / 2
+        corners = np.stack([middle - half, middle + half], 1) * self.params.stride
         boxes = geometry.to_frame(corners).reshape(-1, 4).astype(np.float32)
         kept = strongest(boxes, label, self.params.max_overlap)
         return Detections(boxes[kept], score[kept], label[kept], width, height, self.params.classes)
+
+    def sure(self, result: Detections) -> Detections:
+        """Return the objects of at least `min_score`."""
+        return result.take(result.scores >= self.params.min_score)
 
     def _outputs(self, frame: FrameSpec) -> tuple[TensorSpec, ...]:
         rows, columns = (-(-side // self.params.stride) for side in (frame.height, frame.width))
@@ -158,10 +163,9 @@ class CentresCodec:
     def _map(self) -> tuple[int, int]:
         return self.outputs[0].shape[2], self.outputs[0].shape[3]
 
-    def _longest(self) -> float:
-        """Return the logarithm of the longest side a box may have: of what is near, most is beyond the frame."""
-        rows, columns = self._map()
-        return float(np.log(4.0 * self.params.stride * max(rows, columns)))
+    def _sides(self) -> tuple[float, float]:
+        """Return the least and the greatest logarithm of a box's side: a pixel, and four times the whole frame."""
+        return -float(np.log(self.params.stride)), float(np.log(4.0 * max(self._map())))
 
     def _geometry(self, width: int, height: int) -> Geometry:
         if self.frame is None:
@@ -210,7 +214,7 @@ def _meant(name: str, classes: tuple[str, ...]) -> list[int]:
         return [classes.index(name)]
     if name in PERSONS and PERSONS[0] in classes:
         return [classes.index(PERSONS[0])]
-    return list(range(len(classes))) if name in REGIONS else []
+    return list(range(len(classes))) if name == REGION else []
 
 
 def _inside(corners: NDArray[np.float64], rows: int, columns: int) -> tuple[slice, slice]:

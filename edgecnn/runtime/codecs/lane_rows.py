@@ -6,6 +6,7 @@ is there (`exist`) and in which cell (`loc`). Cell c stands for x = (c + 0.5) / 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -60,16 +61,17 @@ class LaneRowsCodec:
         self.told_by: dict[str, str] = {}
 
     def truth(self, truth: Result) -> Lanes:
-        """Return the lane lines of a data set's truth.
+        """Return the lane lines of a data set's truth; where it names no rows they are judged at this codec's.
 
         Raises:
             DataError: it holds none.
         """
-        if isinstance(truth, Scene):
-            return truth.lanes
-        if not isinstance(truth, Lanes):
-            raise DataError(f"a label of {type(truth).__name__.lower()} where lane lines are needed")
-        return truth
+        lanes = truth.lanes if isinstance(truth, Scene) else truth
+        if not isinstance(lanes, Lanes):
+            raise DataError(f"a label of {type(lanes).__name__.lower()} where lane lines are needed")
+        if len(lanes.rows):
+            return lanes
+        return replace(lanes, rows=(self.anchors * lanes.height).astype(np.float32))
 
     def encode(self, truth: Lanes) -> dict[str, NDArray[Any]]:
         """Return `column` float32 [rows, lanes]: the line's place in cells, `ABSENT` where there is none.
