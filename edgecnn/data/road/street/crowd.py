@@ -48,9 +48,9 @@ def sample_crowd(rng: np.random.Generator, place: Place) -> tuple[Someone, ...]:
     for _ in range(int(rng.integers(1, most + 1))):
         found += _group(rng, place)
     found += _sitting(rng, place)
-    # Most scenes of real streets hold somebody half hidden.
-    for _ in range(int(rng.binomial(len(found), 0.55))):
-        found += _behind(rng, place, found[int(rng.integers(len(found)))])
+    # Most scenes of real streets hold somebody half hidden, by things more often than by other people.
+    for _ in range(int(rng.binomial(len(found), 0.6))):
+        found += _hidden(rng, place, found)
     if settled and rng.random() < 0.06:
         found += _dense(rng, place)
     return tuple(found)
@@ -110,17 +110,24 @@ def _someone(
     return Someone(sample_person(rng, *at, action=action, heading_rad=facing), crowd)
 
 
-def _behind(rng: np.random.Generator, place: Place, other: Someone) -> list[Someone]:
-    """Put somebody else into the same line of sight, farther off."""
-    for _ in range(4):
-        along = other.along + float(rng.uniform(0.5, 1.5) + rng.exponential(2.0))
-        # The line of sight through the other's place, in metres across the road.
-        (low, high), (near, far) = place.seen(along), place.seen(other.along)
-        share = (other.offset - near) / max(far - near, 1e-6)
-        # The nearer one covers more than a body's width there.
-        aside = float(rng.choice([-1.0, 1.0]) * rng.uniform(0.08, 0.4)) * along / other.along
+def _hidden(rng: np.random.Generator, place: Place, people: list[Someone]) -> list[Someone]:
+    """Put somebody into the line of sight to something nearer: a vehicle, a thing of the street, another person."""
+    cars = [(car.along + car.body.length_m, car.offset, car.body.width_m / 2) for car in place.vehicles]
+    things = [(item.along, item.offset, item.half_m) for item in place.items]
+    others = [(one.along, one.offset, 0.25) for one in people]
+    kinds = [kind for kind, share in ((cars, 6), (things, 3), (others, 1)) for _ in range(share) if kind]
+    for _ in range(8):
+        kind = kinds[int(rng.integers(len(kinds)))]
+        back, middle, half = kind[int(rng.integers(len(kind)))]
+        along = back + float(rng.uniform(0.5, 1.5) + rng.exponential(1.5))
+        if back < _NEAREST_M or along > _FARTHEST_M:
+            continue
+        # The line of sight through that place, in metres across the road; what is nearer covers more of it.
+        (low, high), (near, far) = place.seen(along), place.seen(back)
+        share = (middle - near) / max(far - near, 1e-6)
+        aside = float(rng.uniform(-1.0, 1.0)) * (half + 0.15) * along / back
         offset = low + share * (high - low) + aside
-        if along < _FARTHEST_M and place.free(along, offset):
+        if low < offset < high and place.free(along, offset):
             return [_someone(rng, place, (along, offset), float(rng.uniform(-math.pi, math.pi)))]
     return []
 
@@ -164,6 +171,6 @@ def _dense(rng: np.random.Generator, place: Place) -> list[Someone]:
     found = []
     for _ in range(int(rng.integers(7, 15))):
         at = along + float(rng.uniform(0, 2.5)), middle + float(rng.normal(0, 0.75))
-        if place.free(*at, apart=0.2):
+        if place.free(*at, apart=0.2, merged=True):
             found.append(_someone(rng, place, at, float(rng.uniform(-math.pi, math.pi)), "standing", crowd=1))
     return found
