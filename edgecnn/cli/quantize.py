@@ -52,7 +52,12 @@ TRACE = "EDGECNN_TRACE"
 )
 @click.option("--labels", type=click.Path(path_type=Path), metavar="DATASET", help="Judge by labelled frames instead.")
 @click.option("--task", metavar="NAME", help="With --labels: what the model is for.")
-@click.option("--format", "form", metavar="NAME", help="With --labels: the data set's format.  [default: tusimple]")
+@click.option(
+    "--format",
+    "form",
+    metavar="NAME",
+    help="With --labels: the data set's format.  [default: the one that recognises it]",
+)
 @click.option("--max-drop", type=click.FloatRange(0), help="With --labels: points INT8 may lose.  [default: 0.3]")
 @click.option("--decode", multiple=True, metavar="KEY=VALUE", help="With --labels: of the task's codec. Repeatable.")
 @click.option(

@@ -9,7 +9,7 @@ import click
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--data", type=click.Path(path_type=Path), help="A labelled data set: judge accuracy too.")
-@click.option("--format", "form", default="tusimple", show_default=True, help="The data set's format.")
+@click.option("--format", "form", metavar="NAME", help="The data set's format.  [default: the one that recognises it]")
 @click.option(
     "--max-drop", type=float, default=1.0, show_default=True, help="Points an artefact may lose against FP32."
 )
@@ -26,7 +26,7 @@ def command(
     *,
     bundle: Path,
     data: Path | None,
-    form: str,
+    form: str | None,
     max_drop: float,
     rules: tuple[str, ...],
     threads: int,

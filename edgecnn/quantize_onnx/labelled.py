@@ -10,6 +10,7 @@ from edgecnn.core.errors import DataError, InputError
 from edgecnn.core.registry import TASKS, nearest, resolve
 from edgecnn.core.tensor import FrameSpec, TensorSpec
 from edgecnn.data.calibration import ENOUGH_TO_PART, spread
+from edgecnn.data.recognise import recognise
 from edgecnn.data.sample import Sample, read_image
 from edgecnn.data.split import read_for
 from edgecnn.data.spool import Feeds
@@ -72,9 +73,7 @@ def open_labelled(asked: Labels, frame: FrameSpec | None, input_name: str, outpu
     task = TASKS[asked.task]
     codec = resolve("codec", task.codec)(asked.decode, frame)
     _check_outputs(asked.task, codec.outputs, outputs)
-    if not asked.root.is_dir():
-        raise DataError(f"{asked.root}: no such data folder")
-    samples = list(read_for(codec, asked.form, asked.root))
+    samples = list(read_for(codec, recognise(asked.root, asked.form).name, asked.root))
     if not samples:
         raise DataError(f"{asked.root}: holds no labelled frame")
     apart = len(samples) >= ENOUGH_TO_PART

@@ -19,14 +19,14 @@ class Labels:
     Attributes:
         task: what the network is for, by the registry's name.
         root: the data set's folder.
-        form: the data set's format.
+        form: the data set's format; None for the one that recognises it.
         max_drop: points of the task's figure that a compressed artefact may lose against FP32.
         decode: parameters of the task's codec.
     """
 
     task: str
     root: Path
-    form: str = "tusimple"
+    form: str | None = None
     max_drop: float = 0.3
     decode: Mapping[str, Any] = field(default_factory=dict)
 

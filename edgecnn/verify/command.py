@@ -5,11 +5,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from edgecnn.core.bundle import Artefact, open_bundle
-from edgecnn.core.errors import DataError, EngineError, InputError
+from edgecnn.core.errors import EngineError, InputError
 from edgecnn.core.evidence import Gate, Verdict
 from edgecnn.core.gate_rule import check
 from edgecnn.core.recipe import VerifySection
 from edgecnn.core.registry import TASKS, resolve
+from edgecnn.data.recognise import recognise
 from edgecnn.data.split import read_for
 from edgecnn.runtime import load
 from edgecnn.runtime.codec import codec_of
@@ -19,11 +20,12 @@ from edgecnn.verify.verify import tolerance_of, verify
 
 
 def verify_bundle(
-    bundle: Path, data: Path | None, form: str, max_drop: float, threads: int, rules: tuple[str, ...] = ()
+    bundle: Path, data: Path | None, form: str | None, max_drop: float, threads: int, rules: tuple[str, ...] = ()
 ) -> tuple[Gate, ...]:
     """Return the gates of every artefact whose engine is installed here; accuracy gates only where `data` is given.
 
-    `rules` are gates on figures and slices (`core/gate_rule.py`), judged on `data`.
+    Without `form` the data set's format is the one that recognises it. `rules` are gates on figures and slices
+    (`core/gate_rule.py`), judged on `data`.
 
     Raises:
         MissingExtraError: no artefact's engine is installed here.
@@ -41,10 +43,8 @@ def verify_bundle(
     artefacts = [artefact for artefact in _runnable(manifest.artefacts) if _has_unit(bundle, artefact, threads)]
     if data is None:
         return gates([_parity_only(bundle, artefact, settings, threads) for artefact in artefacts], "", "", settings)
-    if not data.is_dir():
-        raise DataError(f"{data}: no such data folder")
     codec = codec_of(manifest)
-    samples = list(read_for(codec, form, data))
+    samples = list(read_for(codec, recognise(data, form).name, data))
     names = [artefact.name for artefact in artefacts]
     with TemporaryDirectory() as folder:
         return verify(bundle, names, samples, settings, threads, Path(folder)).gates

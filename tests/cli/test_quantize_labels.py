@@ -95,7 +95,7 @@ BAD = {
     "another format": (True, ("--task", "lanes", *DECODE, "--format", "tusimpel"), "did you mean 'tusimple'"),
     "its own input": (False, ("--max-drop", "0"), "--max-drop goes with --labels"),
     "no labels": (False, ("--task", "lanes"), "--task goes with --labels"),
-    "no data": (False, ("--labels", "nowhere", "--task", "lanes", *DECODE), "nowhere: no such data folder"),
+    "no data": (False, ("--labels", "nowhere", "--task", "lanes", *DECODE), "nowhere: no such folder"),
 }
 
 
