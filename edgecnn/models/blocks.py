@@ -59,13 +59,34 @@ class ResNet(Backbone):
     """
 
     def __init__(self, width: float, depths: tuple[int, ...]) -> None:
-        channels = [max(8, round(base * width / 8) * 8) for base in (64, 128, 256, 512)[: len(depths)]]
+        channels = _channels(width, depths)
         stem = nn.Sequential(conv_bn(3, channels[0], 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
-        stages = []
-        before = channels[0]
-        for stage, (outputs, depth) in enumerate(zip(channels, depths, strict=True)):
-            strides = [1 if stage == 0 else 2] + [1] * (depth - 1)
-            blocks = [BasicBlock(before if i == 0 else outputs, outputs, s) for i, s in enumerate(strides)]
-            stages.append(nn.Sequential(*blocks))
-            before = outputs
-        super().__init__(stem, stages, channels)
+        super().__init__(stem, _stages(channels, depths), channels)
+
+
+class LeanResNet(Backbone):
+    """A `ResNet` that begins with two 3x3 convolutions of stride 2 instead of a 7x7 one and a pool.
+
+    Of a narrow network the 7x7 convolution is the costliest layer, and what a pool throws away is where things are.
+    """
+
+    def __init__(self, width: float, depths: tuple[int, ...]) -> None:
+        channels = _channels(width, depths)
+        half = max(8, channels[0] // 2)
+        stem = nn.Sequential(conv_bn(3, half, 3, 2), nn.ReLU(), conv_bn(half, channels[0], 3, 2), nn.ReLU())
+        super().__init__(stem, _stages(channels, depths), channels)
+
+
+def _channels(width: float, depths: tuple[int, ...]) -> list[int]:
+    return [max(8, round(base * width / 8) * 8) for base in (64, 128, 256, 512)[: len(depths)]]
+
+
+def _stages(channels: list[int], depths: tuple[int, ...]) -> list[nn.Module]:
+    stages: list[nn.Module] = []
+    before = channels[0]
+    for stage, (outputs, depth) in enumerate(zip(channels, depths, strict=True)):
+        strides = [1 if stage == 0 else 2] + [1] * (depth - 1)
+        blocks = [BasicBlock(before if i == 0 else outputs, outputs, s) for i, s in enumerate(strides)]
+        stages.append(nn.Sequential(*blocks))
+        before = outputs
+    return stages

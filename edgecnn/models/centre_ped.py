@@ -30,7 +30,7 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `neck` channels carry what the stages say down to the finest map, `head` the convolution before the outputs.
     """
 
-    backbone: Literal["resnet", "mobilenet"] = "resnet"
+    backbone: Literal["resnet", "lean_resnet", "mobilenet"] = "resnet"
     width: Annotated[float, msgspec.Meta(gt=0, le=8)] = 1.0
     depths: tuple[int, ...] = (2, 2, 2, 2)
     neck: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 64
@@ -63,9 +63,8 @@ class Centres(nn.Module):
     def __init__(self, channels: Sequence[int], stride: int, classes: int, neck: int, head: int) -> None:
         super().__init__()
         self.skipped = {4: 0, 8: 1}[stride]
-        self.laterals = nn.ModuleList(conv_bn(width, neck, 1) for width in channels[self.skipped :])
+        self.laterals = nn.ModuleList(nn.Conv2d(width, neck, 1) for width in channels[self.skipped :])
         self.join = conv_bn(neck, head, 3)
-        self.shared = conv_bn(head, head, 3)
         self.heat = nn.Conv2d(head, classes, 1)
         self.size = nn.Conv2d(head, 2, 1)
         self.offset = nn.Conv2d(head, 2, 1)
@@ -77,7 +76,7 @@ class Centres(nn.Module):
         *finer, merged = (fine, *coarser)
         for each in reversed(finer):
             merged = each + _doubled(merged, each.shape[2], each.shape[3])
-        x = torch.relu(self.shared(torch.relu(self.join(torch.relu(merged)))))
+        x = torch.relu(self.join(torch.relu(merged)))
         # Half precision has no number between 0.998 and 1, and the loss asks for logarithms of both.
         return self.heat(x).float().sigmoid(), self.size(x), self.offset(x)
 

@@ -15,26 +15,31 @@ from torch import Tensor, nn
 
 from edgecnn.core.errors import RecipeError
 from edgecnn.core.tensor import FrameSpec, TensorSpec
-from edgecnn.models.blocks import Backbone, ResNet
+from edgecnn.models.blocks import Backbone, LeanResNet, ResNet
 from edgecnn.models.build import Normalise
 from edgecnn.models.mobile import MobileNet
 
 # A whole number of grey levels as the mean: INT8 engines then take the pixels as they are, without rounding them.
 NORMALISE = Normalise(mean=(128 / 255,) * 3, std=(0.25,) * 3, color="bgr")
 
-BACKBONES: dict[str, Callable[[float, tuple[int, ...]], Backbone]] = {"resnet": ResNet, "mobilenet": MobileNet}
+BACKBONES: dict[str, Callable[[float, tuple[int, ...]], Backbone]] = {
+    "resnet": ResNet,
+    "lean_resnet": LeanResNet,
+    "mobilenet": MobileNet,
+}
 FINE_STRIDES = (8, 16)  # of the backbone's second and third stage, which local evidence comes from
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`width` scales the backbone's channels, `depths` are its blocks a stage, `reduced` and `hidden` size the head.
 
-    A ResNet suits engines that are good at dense convolutions, a MobileNet (depthwise ones) those short of arithmetic.
+    A ResNet suits engines that are good at dense convolutions, a MobileNet (depthwise ones) those short of arithmetic;
+    a lean ResNet begins more cheaply, which tells in a narrow one.
 
     Four stages look at the frame in steps of 32 pixels, three in steps of 16, which suits small inputs better.
     """
 
-    backbone: Literal["resnet", "mobilenet"] = "resnet"
+    backbone: Literal["resnet", "lean_resnet", "mobilenet"] = "resnet"
     width: Annotated[float, msgspec.Meta(gt=0, le=8)] = 1.0
     depths: tuple[int, ...] = (2, 2, 2, 2)
     reduced: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 8

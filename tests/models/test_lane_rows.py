@@ -16,7 +16,7 @@ from edgecnn.runtime.codecs.lane_rows import LaneRowsCodec
     st.integers(33, 130),
     st.sampled_from([(1, 1, 1), (1, 2, 1), (1, 1, 1, 1)]),
     st.sampled_from([2, 4, 6]),
-    st.sampled_from(["resnet", "mobilenet"]),
+    st.sampled_from(["resnet", "lean_resnet", "mobilenet"]),
 )
 @settings(max_examples=12, deadline=None)
 def test_it_gives_what_the_codec_decodes_whatever_the_sizes(width, height, depths, lanes, backbone):

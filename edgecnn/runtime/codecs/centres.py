@@ -27,8 +27,8 @@ REGION = "ignore"
 """Name of regions in which nothing counts, whatever its class."""
 LEAST_CELLS = 2.0
 """Height in cells below which an object is not learnt: less than that hardly tells it from others."""
-OVERLAP = 0.7
-"""What a box shifted along one axis within the radius of its Gaussian overlaps with itself at least."""
+LEAST_DEVIATION = 0.5
+"""Deviation in cells of the narrowest Gaussian: a centre on a cell's edge is as near to the next one."""
 NEAR = 0.5
 """Value of an object's Gaussian down to which cells learn its size and offset."""
 
@@ -98,11 +98,10 @@ class CentresCodec:
     def encode(self, truth: Detections) -> dict[str, NDArray[Any]]:
         """Return the targets of one frame on the map [h, w], all float32.
 
-        `heat` [classes, h, w] holds a Gaussian around every centre, 1 in its cell. Along each axis its radius is
-        CenterNet's, how far a box may be shifted to overlap itself by `OVERLAP`, so that it has the box's shape, as
-        CSP's has, and its deviation is a sixth of its diameter. `size` and `offset` [2, h, w] are those of the object
-        that is nearest by its Gaussian; they count by `weight` [h, w], which sums to 1 over each object alone: cells
-        beside the centre's learn of the same box (as in TTFNet, arXiv 1909.00700), since rounding may move the peak.
+        `heat` [classes, h, w] holds a Gaussian around every centre, 1 in its cell, as long and as wide as the box, as
+        CSP's is. `size` and `offset` [2, h, w] are those of the object that is nearest by its Gaussian; they count by
+        `weight` [h, w], which sums to 1 over each object alone: cells beside the centre's learn of the same box (as in
+        TTFNet, arXiv 1909.00700), since rounding may move the peak.
         `care` [classes, h, w] is 0 where nothing is to be learnt of background, else 1.
         """
         geometry, (rows, columns) = self._geometry(truth.width, truth.height), self._map()
@@ -229,9 +228,9 @@ def _inside(corners: NDArray[np.float64], rows: int, columns: int) -> tuple[slic
 def _gauss(cell: NDArray[np.float64], sides: NDArray[np.float64], rows: int, columns: int) -> Float32:
     """Return the Gaussian [rows, columns] around `cell` (row, column) of a box with `sides` (height, width) in cells.
 
-    Shifted by d along a side s a box overlaps itself by (s - d) / (s + d), so the radius is s (1 - o) / (1 + o).
+    CSP takes the deviation that OpenCV's `getGaussianKernel` gives a kernel as long as the side.
     """
-    deviation = (2 * sides * (1 - OVERLAP) / (1 + OVERLAP) + 1) / 6
+    deviation = np.maximum(0.3 * ((sides - 1) * 0.5 - 1) + 0.8, LEAST_DEVIATION)
     down, across = (
         np.exp(-0.5 * ((np.arange(many) - at) / spread) ** 2)
         for many, at, spread in zip((rows, columns), cell, deviation, strict=True)
