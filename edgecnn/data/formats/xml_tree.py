@@ -72,9 +72,7 @@ def read_xml(path: Path) -> Element:
         open_ones[-1].text += text
 
     def refuse(*_: object) -> None:
-        raise XmlError(
-            parser.CurrentLineNumber, "a document type, which can do harm; remove it"
-        )
+        raise XmlError(parser.CurrentLineNumber, "a document type, which can do harm; remove it")
 
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.CharacterDataHandler = characters

@@ -49,8 +49,9 @@ class _Weight:
 class FakeQuantized(nn.Module):
     """The placed model `proto`; forward takes its inputs in order, [B, ...] each, and returns a tuple of its outputs.
 
-    What trains is held in parts of its own range (a weight's channel, a bias's tensor): optimizers of the Adam kind move
-    every parameter alike, and folded batch norms leave channels whose weights are a thousand times those of others.
+    What trains is held in parts of its own range (a weight's channel, a bias's tensor): optimizers of the Adam kind
+    move every parameter alike, and folded batch norms leave channels whose weights are a thousand times those of
+    others.
 
     All float weights, the integers behind DQ (as real numbers on the way), biases and the scales of activations train.
     Scales of tensors derived from the pixels alone, and those in `fixed`, stay; scales that are equal stay equal; zeros
