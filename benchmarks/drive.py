@@ -1,7 +1,7 @@
 """One network for lanes and people beside a network for each: `python benchmarks/drive.py --drive BUNDLE ...`.
 
 All three bundles are run on the same labelled frames and raced in turn, engine alone, an artefact at a time. Printed
-are the lane accuracy and the AP50 that the one network loses, paired by frame, and its time over the sum of the others'.
+are the lane accuracy and the AP50 that the one network loses, paired by frame, and its time over that of both others.
 """
 
 import argparse
