@@ -18,6 +18,12 @@ from edgecnn.report.verdict import chosen
 # Width in pixels and JPEG quality, tried in this order until the whole gallery fits its share of the page.
 _GRADES: Final = ((560, 80), (480, 76), (400, 72), (320, 66))
 _BUDGET_BYTES: Final = 2_300_000
+_LANES: Final = "White dots mark the true lines on every result; the car's own lane is tinted. "
+_OBJECTS: Final = (
+    "Of boxes, blue ones are found, dashed yellow ones missed, crossed orange ones false; corners mark the truth, "
+    "hatching what is to be ignored. "
+)
+_LEGENDS: Final = {"lanes": _LANES, "objects": _OBJECTS, "scene": _LANES + _OBJECTS}
 
 
 def build(facts: ReportFacts) -> Section | Absent:
@@ -32,10 +38,8 @@ def build(facts: ReportFacts) -> Section | Absent:
     frames = [(frame, read_image(inside(folder, frame.image))) for frame in verify.gallery]
     shots = _fitting([(frame, _drawn(draw, frame, picture, names)) for frame, picture in frames], verify)
     left_out = len(frames) - len(shots)
-    text = (
-        "White dots mark the truth on every result; the car's own lane is tinted. "
-        "Frames were chosen by figure, not by hand: some ordinary, those that lost most, the hardest."
-    )
+    legend = _LEGENDS.get(TASKS[facts.task].drawing, "")
+    text = f"{legend}Frames were chosen by figure, not by hand: some ordinary, those that lost most, the hardest."
     if left_out:
         text += f" {left_out} more did not fit on the page."
     return Section("gallery", "Gallery", (Text(text), Gallery(tuple(shots))))
