@@ -19,7 +19,9 @@ def workdir(tmp_path_factory):
     return tmp_path_factory.mktemp("work")
 
 
-@pytest.mark.parametrize(("name", "kind"), [("pedestrians", Detections), ("drive", Scene)])
+@pytest.mark.parametrize(
+    ("name", "kind"), [pytest.param("pedestrians", Detections, marks=pytest.mark.slow), ("drive", Scene)]
+)
 def test_the_way_from_drawn_scenes_to_artefacts_that_passed(name, kind, workdir):
     recipe = load_recipe(Path(__file__).with_name(f"{name}.yaml"))
     done = pipeline.run(recipe, workdir, until="verify")
