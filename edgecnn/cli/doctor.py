@@ -15,6 +15,8 @@ EXTRAS = {
     "quantize": ("onnx", "onnx-ir", "onnxruntime"),
     "compress": ("torch", "safetensors", "onnx", "onnx-ir", "onnxscript", "onnxruntime", "torch-pruning"),
     "report": ("jinja2", "matplotlib"),
+    "formats": ("ijson", "scipy"),
+    "eval": ("pycocotools",),
 }
 BASE = ("numpy", "msgspec", "click", "opencv-python-headless", "pyyaml", "rich")
 VNNI_FLAGS = ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
