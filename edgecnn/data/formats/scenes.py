@@ -26,6 +26,7 @@ from edgecnn.core.errors import DataError
 from edgecnn.core.results import Detections, Lanes, Scene
 from edgecnn.data.formats.format import Fault
 from edgecnn.data.formats.pictures import place
+from edgecnn.data.formats.text_lines import text_lines
 from edgecnn.data.formats.tusimple import write_labels
 from edgecnn.data.sample import Sample
 
@@ -97,7 +98,7 @@ class Scenes:
         """Yield the samples of `root`, one label line at a time."""
         root = Path(root)
         for path in [root / name for name in labels] or self.label_files(root):
-            for where, line in _lines(path):
+            for where, line in text_lines(path):
                 try:
                     yield _sample(root, line, where)
                 except DataError as error:
@@ -197,17 +198,6 @@ def _is_label_file(path: Path) -> bool:
     with path.open("rb") as file:
         first = next((line for line in file if line.strip()), b"")
     return b'"image"' in first and (b'"lanes"' in first or b'"objects"' in first)
-
-
-def _lines(path: Path) -> Iterator[tuple[str, bytes]]:
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise DataError(f"{path}: can't be read ({error.strerror}); check the label file's name") from error
-    with file:
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                yield f"{path}:{number}", line
 
 
 def _sample(root: Path, line: bytes, where: str) -> Sample:

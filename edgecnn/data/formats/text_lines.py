@@ -1,7 +1,9 @@
 """The lines of a label file, each with its place, read one at a time."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from edgecnn.core.errors import DataError
 
@@ -20,3 +22,28 @@ def text_lines(path: Path) -> Iterator[tuple[str, bytes]]:
         for number, line in enumerate(file, 1):
             if line.strip():
                 yield f"{path}:{number}", line
+
+
+def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (file and line, object) of a file of JSON lines.
+
+    Raises:
+        DataError: a line is no JSON object.
+    """
+    for where, line in text_lines(path):
+        yield where, json_object(line, where)
+
+
+def json_object(line: bytes, where: str) -> dict[str, Any]:
+    """Return the JSON object that `line` is.
+
+    Raises:
+        DataError: it is none; the message begins with `where`.
+    """
+    try:
+        tree = json.loads(line)
+    except ValueError as error:
+        raise DataError(f"{where}: not JSON ({error}); mend or remove the line") from error
+    if not isinstance(tree, dict):
+        raise DataError(f"{where}: a line must be a JSON object, not {type(tree).__name__}")
+    return tree

@@ -21,7 +21,7 @@ class Answers:
     """What was found, in the order of the samples.
 
     Attributes:
-        kind: LANES, OBJECTS or SCENE.
+        kind: LANES, OBJECTS or SCENE, which is also the name of the drawing that shows it.
         source: where it comes from, for a reader.
         results: one a sample.
         classes: those that objects are of; empty: the labels' own.

@@ -4,8 +4,7 @@ A TuSimple submission, a folder of CULane's `.lines.txt`, COCO's results file, a
 `results.jsonl` of `edgecnn infer`. A picture without an answer counts as one where nothing was found.
 """
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -17,7 +16,7 @@ from edgecnn.core.results import Detections, Lanes, Result, Scene, result_from_j
 from edgecnn.data.formats import culane, kitti
 from edgecnn.data.formats.format import format_of
 from edgecnn.data.formats.object_labels import detections
-from edgecnn.data.formats.text_lines import text_lines
+from edgecnn.data.formats.text_lines import json_lines, text_lines
 from edgecnn.data.sample import Sample
 from edgecnn.metrics.culane import CULane
 from edgecnn.verify.evaluation.answers import LANES, OBJECTS, Answers, Names, kind_of, ordered, part
@@ -164,22 +163,6 @@ def _placed(names: Names, name: str, where: str) -> int | None:
         return names.place(name)
     except DataError as error:
         raise DataError(f"{where}: {error}") from error
-
-
-def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (file and line, object) of a file of JSON lines.
-
-    Raises:
-        DataError: a line is no JSON object.
-    """
-    for where, line in text_lines(path):
-        try:
-            tree = json.loads(line)
-        except ValueError as error:
-            raise DataError(f"{where}: not JSON ({error}); mend or remove the line") from error
-        if not isinstance(tree, dict):
-            raise DataError(f"{where}: a line must be a JSON object, not {type(tree).__name__}")
-        yield where, tree
 
 
 def _beside(folder: Path, image: Path, root: Path, ending: str) -> Path:

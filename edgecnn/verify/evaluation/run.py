@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from edgecnn.core.bundle import MANIFEST, open_bundle
+from edgecnn.core.bundle import MANIFEST
 from edgecnn.core.errors import DataError, InputError, MissingExtraError
 from edgecnn.core.eval_evidence import EvalResult
 from edgecnn.core.evidence import Gate
@@ -19,14 +19,14 @@ from edgecnn.data.formats.format import read
 from edgecnn.data.recognise import recognise
 from edgecnn.data.sample import Sample, read_image
 from edgecnn.runtime import load
-from edgecnn.runtime.codec import Codec, codec_of
+from edgecnn.runtime.codec import Codec
 from edgecnn.verify.accuracy import figures
 from edgecnn.verify.evaluation.answers import OBJECTS, Answers, kind_of
 from edgecnn.verify.evaluation.curves import curves
 from edgecnn.verify.evaluation.fitting import Judged, fitting
 from edgecnn.verify.evaluation.read_answers import DataSet, read_answers
 from edgecnn.verify.evaluation.tables import counted, tables
-from edgecnn.verify.evaluation.worst import drawing_of, worst
+from edgecnn.verify.evaluation.worst import worst
 from edgecnn.verify.slice_gates import slice_gate
 
 PYCOCOTOOLS: Final = Entry("edgecnn.verify.evaluation.pycocotools_figures:figures", "eval")
@@ -92,7 +92,7 @@ def evaluate(question: Question, out: Path | None = None) -> EvalResult:
         curves=curves(judged),
         gates=gates,
         gallery=worst(judged, whole, out, answers.source) if out is not None else (),
-        drawing=drawing_of(whole.results[0]),
+        drawing=kind_of(whole.results[0]),
         notes=(*answers.notes, *_undefined(judged, found)),
     )
 
@@ -115,7 +115,6 @@ def _answers(question: Question, data: DataSet) -> tuple[Answers, Codec | None]:
 
 
 def _run(question: Question, samples: Sequence[Sample]) -> tuple[Answers, Codec]:
-    codec = codec_of(open_bundle(question.source).manifest)
     chosen = question.artefact or None
     results = []
     with closing(load(question.source, artefact=chosen, threads=question.threads, candidates=True)) as model:
@@ -124,7 +123,7 @@ def _run(question: Question, samples: Sequence[Sample]) -> tuple[Answers, Codec]
                 results.append(model(read_image(sample.image)))
                 shown.advance()
         source = f"{question.source.name} {model.artefact.name}"
-    return Answers(kind_of(results[0]), source, results), codec
+    return Answers(kind_of(results[0]), source, results), model.codec
 
 
 def _gate(rule: Any, judged: Sequence[Judged], source: str) -> Gate:

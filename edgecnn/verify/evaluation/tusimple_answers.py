@@ -1,6 +1,5 @@
 """A TuSimple submission beside its labels, as the published evaluator reads both: columns of x, absent ones too."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from edgecnn.core.errors import DataError
 from edgecnn.core.lane_order import positions
 from edgecnn.core.results import Lanes, Result
 from edgecnn.data.formats.lane_labels import numbers
-from edgecnn.data.formats.text_lines import text_lines
+from edgecnn.data.formats.text_lines import json_lines, json_object, text_lines
 from edgecnn.data.sample import Sample
 from edgecnn.metrics.tusimple import REFERENCE_HEIGHT, REFERENCE_WIDTH, FrameScore, frame_score
 from edgecnn.verify.evaluation.answers import LANES, Answers, Names
@@ -69,8 +68,7 @@ def _frame(tree: dict[str, Any] | None, label: dict[str, Any] | None, sample: Sa
 
 def _records(path: Path) -> list[tuple[str, dict[str, Any]]]:
     found = []
-    for where, line in text_lines(path):
-        tree = _json(line, where)
+    for where, tree in json_lines(path):
         for key in KEYS:
             if key not in tree:
                 raise DataError(f"{where}: key '{key}' is missing; a submission has {', '.join(KEYS)}")
@@ -88,18 +86,8 @@ def _labels(samples: Sequence[Sample]) -> dict[str, dict[str, Any]]:
         if name.endswith(".json") and Path(name).is_file():
             for where, line in text_lines(Path(name)):
                 if line.lstrip().startswith(b"{") and b'"h_samples"' in line:
-                    found[where] = _json(line, where)
+                    found[where] = json_object(line, where)
     return found
-
-
-def _json(line: bytes, where: str) -> dict[str, Any]:
-    try:
-        tree = json.loads(line)
-    except ValueError as error:
-        raise DataError(f"{where}: not JSON ({error}); mend or remove the line") from error
-    if not isinstance(tree, dict):
-        raise DataError(f"{where}: a line must be a JSON object, not {type(tree).__name__}")
-    return tree
 
 
 def _lanes(tree: dict[str, Any], rows: NDArray[np.float32], where: str) -> list[NDArray[np.float64]]:

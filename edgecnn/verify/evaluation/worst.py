@@ -12,7 +12,6 @@ from edgecnn.core.evidence import GalleryFrame
 from edgecnn.core.results import Detections, Lanes, Scene
 from edgecnn.data.sample import read_image
 from edgecnn.metrics.people import MIN_SCORE
-from edgecnn.verify.evaluation.answers import LANES, OBJECTS
 from edgecnn.verify.evaluation.fitting import Judged
 
 FRAMES: Final = 8
@@ -75,10 +74,3 @@ def _deployed(result: Any) -> Any:
     if isinstance(result, Scene):
         return replace(result, objects=_deployed(result.objects))
     return result.take(result.scores >= MIN_SCORE) if isinstance(result, Detections) else result
-
-
-def drawing_of(result: Any) -> str:
-    """Return the name of the drawing that shows a result."""
-    if isinstance(result, Lanes):
-        return LANES
-    return OBJECTS if isinstance(result, Detections) else "scene"
