@@ -54,3 +54,17 @@ class OpenEngine(Protocol):
         `options` may hold `threads` (int); a key the engine does not know is an `InputError`.
         """
         ...
+
+
+class Probe(Protocol):
+    """What the file of an engine that loads no ONNX offers as `probe`, beside `open_engine`: a first sign of life."""
+
+    def __call__(self) -> Mapping[str, bytes]:
+        """Return the files of y = Relu(x), x and y float32 [1, 4], as `open_engine` takes them: main file first.
+
+        They stand in the engine's file as bytes, or are built here where the engine's SDK has to build them.
+
+        Raises:
+            EngineError: they have to be built on this machine, and that fails.
+        """
+        ...
