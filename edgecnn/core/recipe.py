@@ -65,6 +65,8 @@ class ModelSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 class TrainSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How long and how the network is trained. `learning_rate` is the peak, for the batch size given.
 
+    `optimizer: muon` turns whole kernels and learns more from few steps than `adamw`, at the same learning rates.
+
     `augment` is how strongly frames are turned, zoomed, shifted and recoloured (0: only mirrored, null: not at all).
 
     The last `monitor_frames` of the training set are kept out of training; the task's figure on them chooses the best
@@ -74,6 +76,7 @@ class TrainSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
     epochs: Count
     batch_size: Count = 32
+    optimizer: Literal["adamw", "muon"] = "adamw"
     learning_rate: Positive = 2e-3
     weight_decay: NotNegative = 1e-4
     warmup_epochs: NotNegative = 1.0

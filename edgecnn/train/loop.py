@@ -25,6 +25,7 @@ from edgecnn.train.checkpoint import load_state, save_state, save_weights
 from edgecnn.train.dataset import TrainingData
 from edgecnn.train.distill import Distillation
 from edgecnn.train.modes import TrainingMode
+from edgecnn.train.muon import Muon
 from edgecnn.train.schedule import average_into, learning_rate
 
 Loss = Callable[[dict[str, Tensor], dict[str, Tensor]], dict[str, Tensor]]
@@ -218,9 +219,11 @@ def _seed_all(seed: int, epoch: int) -> None:
     torch.manual_seed(mixed)
 
 
-def _optimizer(modules: Iterable[nn.Module], settings: TrainSection) -> torch.optim.AdamW:
-    """Return AdamW that decays matrices and kernels only, not biases and batch norm."""
+def _optimizer(modules: Iterable[nn.Module], settings: TrainSection) -> torch.optim.Optimizer:
+    """Return an optimizer that decays matrices and kernels only, not biases and batch norm."""
     parameters = [p for module in modules for p in module.parameters()]
+    if settings.optimizer == "muon":
+        return Muon(parameters, settings.learning_rate, settings.weight_decay)
     decayed = [p for p in parameters if p.ndim > 1]
     others = [p for p in parameters if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]

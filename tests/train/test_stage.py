@@ -29,8 +29,12 @@ class CutError(Exception):
     pass
 
 
-@pytest.mark.parametrize("cut_after", [1, 2])
-def test_a_resumed_training_ends_with_the_same_bytes(tiny_recipe, tiny_data, tmp_path, monkeypatch, cut_after):
+@pytest.mark.parametrize(("optimizer", "cut_after"), [("adamw", 1), ("adamw", 2), ("muon", 1)])
+def test_a_resumed_training_ends_with_the_same_bytes(
+    tiny_recipe, tiny_data, tmp_path, monkeypatch, optimizer, cut_after
+):
+    section = msgspec.structs.replace(tiny_recipe.train, optimizer=optimizer)
+    tiny_recipe = msgspec.structs.replace(tiny_recipe, train=section)
     whole = job(tiny_recipe, tiny_data, tmp_path / "whole")
     TrainStage().run(whole)
 
