@@ -8,7 +8,7 @@ model: it trains as the affine map it has become, its statistics those of the fl
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -21,11 +21,13 @@ from torch import Tensor, nn
 
 from edgecnn.compress.quantize.correction.lattice import is_2_4
 from edgecnn.compress.quantize.correction.placed import BIAS_LIMIT
-from edgecnn.compress.quantize.qat.layer_ops import LAYERS, Inputs
-from edgecnn.compress.quantize.qat.node import Node, read_node
-from edgecnn.compress.quantize.qat.plain_ops import PLAIN, reshape
 from edgecnn.compress.quantize.simulate import graph_inputs
 from edgecnn.core.errors import InputError
+from edgecnn.models.onnx_ops.inputs import given
+from edgecnn.models.onnx_ops.layers import LAYERS
+from edgecnn.models.onnx_ops.moving import reshape
+from edgecnn.models.onnx_ops.node import Node, read_node
+from edgecnn.models.onnx_ops.table import OPS
 
 Array = NDArray[Any]
 SCALE_PACE = 10.0
@@ -157,20 +159,23 @@ class FakeQuantized(nn.Module):
         return {name.removesuffix(".scale"): float(self._scale(name).detach()) for name in self._roots}
 
     def _check(self) -> None:
-        known = LAYERS.keys() | PLAIN.keys() | {"QuantizeLinear", "DequantizeLinear", "Reshape"}
+        known = OPS.keys() | {"QuantizeLinear", "DequantizeLinear"}
         strange = sorted({node.op for node in self._nodes} - known)
         if strange:
             raise InputError(f"training can't run {', '.join(strange)}; quantize this network without training")
 
     def _run(self, node: Node, values: Mapping[str, Tensor]) -> Tensor | tuple[Tensor, ...]:
-        inputs: Inputs = [self._read(name, values) for name in node.inputs]
+        inputs = [self._read(name, values) for name in node.inputs]
         if node.op == "QuantizeLinear":
             return self._quantize(node, inputs)
         if node.op == "DequantizeLinear":
             return self._dequantize(node, inputs)
         if node.op == "Reshape":
             return reshape(node, inputs, self._frames)
-        return (LAYERS.get(node.op) or PLAIN[node.op])(node, inputs)
+        try:
+            return OPS[node.op](node, inputs)
+        except InputError as error:
+            raise InputError(f"training: {error}; keep it out or quantize without training") from error
 
     def _read(self, name: str, values: Mapping[str, Tensor]) -> Tensor | None:
         if not name:
@@ -192,17 +197,15 @@ class FakeQuantized(nn.Module):
         moved: Tensor = start * torch.exp(SCALE_PACE * getattr(self, self._trained[root]))
         return moved
 
-    def _quantize(self, node: Node, inputs: Inputs) -> Tensor:
-        x, zero = inputs[0], self._constants[node.inputs[2]]
-        assert x is not None  # noqa: S101 - QuantizeLinear has an input
+    def _quantize(self, node: Node, inputs: Sequence[Tensor | None]) -> Tensor:
+        x, zero = given(inputs, 0), self._constants[node.inputs[2]]
         limits = np.iinfo(zero.dtype)
         scale = _along(self._scale(node.inputs[1]), x, node.get("axis", 1))
         offset = _along(self._value(node.inputs[2]).float(), x, node.get("axis", 1))
         return (_rounded(x / scale) + offset).clamp(int(limits.min), int(limits.max))
 
-    def _dequantize(self, node: Node, inputs: Inputs) -> Tensor:
-        stored = inputs[0]
-        assert stored is not None  # noqa: S101 - DequantizeLinear has an input
+    def _dequantize(self, node: Node, inputs: Sequence[Tensor | None]) -> Tensor:
+        stored = given(inputs, 0)
         weight = self._weights.get(node.inputs[0])
         if weight is not None:
             return weight.integers(stored) * weight.scale.to(stored.device)
@@ -222,7 +225,7 @@ class FakeQuantized(nn.Module):
                 value = self._constants.get(name)
                 if value is None or name in self._trained or value.dtype.kind != "f":
                     continue
-                shaped = node.op in LAYERS and node.op not in ("BatchNormalization", "Resize") and place in (1, 2)
+                shaped = node.op in LAYERS and node.op != "BatchNormalization" and place in (1, 2)
                 simulated = node.op == "QuantizeLinear" and place == 0
                 if shaped or simulated:
                     self._train_in_parts(name, torch.from_numpy(np.array(value, np.float32)))
