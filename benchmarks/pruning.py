@@ -1,9 +1,9 @@
 """Pruning side by side: `python benchmarks/pruning.py [--networks NAME ...] [--work DIR] [--out FILE.json]`.
 
 edgecnn prunes each network for OpenVINO's clock; torch-pruning takes the same share of every layer until it is as fast.
-Both get the same epochs of the same recovery training, taught by the original. Accuracy is TuSimple's on held-out road
-scenes, in the engine; "x original" is the median over interleaved rounds of the original's FP32 time over the
-contender's. All that is finished is kept in `--work`, and a run cut short goes on there.
+Both get the same epochs of the same recovery training, taught by the original. Accuracy is the task's figure (TuSimple
+accuracy, AP50) on held-out scenes, in the engine; "x original" is the median over interleaved rounds of the original's
+FP32 time over the contender's. All that is finished is kept in `--work`, and a run cut short goes on there.
 
 `--base NAME=FILE.safetensors` takes a trained network instead of training it here. NNCF is not among the peers: since
 version 3 it prunes single weights only, which no engine here runs faster.

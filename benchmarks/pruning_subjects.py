@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from edgecnn.compress_model.recipe_subject import recipe_subject
 from edgecnn.compress_model.subject import Subject
 from edgecnn.core.recipe import Recipe, load_recipe
-from edgecnn.core.results import Lanes
+from edgecnn.core.results import Result
 from edgecnn.core.stage import Job
 from edgecnn.data.sample import Sample, read_image
 from edgecnn.data.split import read_split
@@ -69,6 +69,14 @@ PLANS = {
         rounds=2,
         epochs=4,
     ),
+    "quickstart pedestrians": Plan(
+        HERE.parent / "recipes" / "pedestrian-quickstart.yaml",
+        "[{{prune: {{speedup: 1.5, steps: {rounds}, unhelpful: try}}}}, {{finetune: {{epochs: {epochs}}}}}]",
+        ("centres.heat", "centres.size", "centres.offset"),
+        (1.4, 0.0, 1.0),
+        rounds=2,
+        epochs=4,
+    ),
 }
 
 
@@ -93,7 +101,7 @@ class Trained:
     job: Job
     subject: Subject
     frames: NDArray[np.uint8]
-    truths: list[Lanes]
+    truths: list[Result]
     calibration: NDArray[np.uint8]
 
 

@@ -26,7 +26,7 @@ class Figures:
 
     Attributes:
         network, contender, engine, precision: what was run where.
-        accuracy: TuSimple accuracy on held-out frames, 0 to 1.
+        accuracy: the task's figure on held-out frames, 0 to 1.
         lost: points of it below the original in FP32 in the same engine, paired by frame.
         to_peer: points below the peer in the same engine and precision, paired by frame; None for others than edgecnn.
         speedup: times as fast as the original in FP32 in the same engine.
