@@ -94,10 +94,12 @@ def _runs_here(given: dict[str, Any]) -> str:
     """Return the target, of those asked for, that pruning is timed in; where none runs here, one that does."""
     from edgecnn.core.destination import destinations
     from edgecnn.core.registry import TARGETS
+    from edgecnn.runtime.here import why_not_here
 
     if not given["targets"]:
         raise InputError("name at least one --target")
-    found = [place.target for name in given["targets"] for place in destinations(name) if place.target is not None]
+    places = [place for name in given["targets"] for place in destinations(name)]
+    found = [place.target for place in places if place.target is not None and not why_not_here(place.target)]
     if not found:
         click.echo(f"none of the targets runs here: pruning is timed in {next(iter(TARGETS))} instead", err=True)
     return found[0] if found else next(iter(TARGETS))

@@ -29,5 +29,6 @@ def compile_artefact(
         files=tuple((PurePosixPath("artefacts") / name / file.name).as_posix() for file in compiled.files),
         inputs=inputs,
         outputs=outputs,
+        options=dict(TARGETS[target].options),
     )
     return artefact, compiled

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from edgecnn.bench.environment import fingerprint, machine_name
 from edgecnn.compile.specs import tensor_specs
+from edgecnn.compress.quantize.opened import open_in
 from edgecnn.compress.quantize.quantize import Settings, quantize
 from edgecnn.compress.quantize.schemes.find import scheme_for
 from edgecnn.core.bundle import Precision
 from edgecnn.core.errors import EngineError, InputError
 from edgecnn.core.layer_times import Place
 from edgecnn.core.measure import Measurement
-from edgecnn.core.registry import TARGETS, choose, resolve
+from edgecnn.core.registry import TARGETS, choose
 from edgecnn.core.versions import installed
 from edgecnn.runtime.engine import Engine
 from edgecnn.runtime.race import Feeds, speedups, times
@@ -88,10 +89,7 @@ class Stopwatch:
             # What has nothing to quantize runs as it is, as a probe without its layer may.
             with suppress(InputError):
                 model = quantize(model, scheme, [feeds], plain)[0]
-        inputs, outputs = tensor_specs(model)
-        open_engine = resolve("engine", TARGETS[self.target].engine)
-        data = model.SerializeToString()
-        engine: Engine = open_engine({"model.onnx": data}, inputs, outputs, {"threads": self.threads})
+        engine = open_in(self.target, model, self.threads)
         try:
             engine.infer(feeds)
         except EngineError:

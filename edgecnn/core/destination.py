@@ -20,7 +20,8 @@ class Destination:
         name: how artefacts for it are called: `<name>-int8`.
         scheme: its quantization scheme, by name.
         engine: the engine that will run it, by the registry's name or, where edgecnn has none yet, its own.
-        target: the registry's target that compiles and runs it here; None where it can only be simulated.
+        target: the registry's target that compiles for it; None where edgecnn has none yet. Whether its engine runs on
+            this machine is another question.
     """
 
     name: str
@@ -39,7 +40,7 @@ def destinations(name: str) -> list[Destination]:
         return [_of_target(name)]
     if name in SCHEMES:
         same = [target for target, row in TARGETS.items() if row.scheme == name]
-        return [_of_target(same[0]) if same else Destination(name, name, _engine_of(name), None)]
+        return [_of_target(same[0]) if same else _of_scheme(name)]
     if not name.endswith((".yaml", ".yml")) and "/" not in name and name not in shared.names("devices"):
         known = [*TARGETS, *SCHEMES, *shared.names("devices")]
         raise InputError(f"unknown target '{name}'{nearest(name, known)}")
@@ -55,8 +56,8 @@ def _of_target(name: str) -> Destination:
     return Destination(name, TARGETS[name].scheme, TARGETS[name].engine, name)
 
 
-def _engine_of(scheme: str) -> str:
-    return _ENGINES.get(scheme, scheme.partition("_")[0])
+def _of_scheme(name: str) -> Destination:
+    return Destination(name, name, _ENGINES.get(name, name.partition("_")[0]), None)
 
 
 def _scheme_on(device: Device, support: EngineSupport) -> str | None:

@@ -6,7 +6,8 @@ Other packages add rows through entry points in the groups `edgecnn.engines`, `e
 import difflib
 import importlib
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from edgecnn.core.errors import InputError, MissingExtraError
 
@@ -36,12 +37,26 @@ class Task(NamedTuple):
 
 
 class Target(NamedTuple):
-    """An engine to compile for: its compiler, its quantization scheme and the newest ONNX opset it reads."""
+    """An engine to compile for.
+
+    Attributes:
+        compiler: makes the engine's files of an ONNX file (`compile/compiled.py`).
+        engine: runs them.
+        scheme: how it is quantized; empty where it has no INT8 of ours.
+        opset: the newest ONNX opset it reads.
+        options: what the engine has to be told to run on the unit that this target is for.
+        arch: the machine it is for (`x86_64`, `aarch64`); empty where any will do.
+        fp16: how FP16 comes about: the `compiler` halves an FP32 file, or is given a `graph` of FP16; empty where the
+            engine would compute in FP32 all the same.
+    """
 
     compiler: Entry
     engine: str
     scheme: str
     opset: int
+    options: Mapping[str, Any] = MappingProxyType({})
+    arch: str = ""
+    fp16: Literal["", "compiler", "graph"] = ""
 
 
 TASKS: dict[str, Task] = {
@@ -55,16 +70,15 @@ ENGINES: dict[str, Entry] = {
     "onnxruntime": Entry("edgecnn.runtime.engines.onnxruntime:open_engine", "onnxruntime"),
     "null": Entry("edgecnn.runtime.engines.null:open_engine"),
 }
+_OPENVINO = Entry("edgecnn.compile.openvino_from_onnx:compile_model", "openvino")
+_ONNXRUNTIME = Entry("edgecnn.compile.onnxruntime_from_onnx:compile_model", "onnxruntime")
 TARGETS: dict[str, Target] = {
-    "openvino": Target(
-        Entry("edgecnn.compile.openvino_from_onnx:compile_model", "openvino"), "openvino", "openvino_cpu", 20
-    ),
-    "onnxruntime": Target(
-        Entry("edgecnn.compile.onnxruntime_from_onnx:compile_model", "onnxruntime"),
-        "onnxruntime",
-        "onnxruntime_x86",
-        20,
-    ),
+    "openvino": Target(_OPENVINO, "openvino", "openvino_cpu", 20, fp16="compiler"),
+    "onnxruntime": Target(_ONNXRUNTIME, "onnxruntime", "onnxruntime_x86", 20),
+    "openvino_gpu": Target(_OPENVINO, "openvino", "openvino_gpu", 20, {"device": "GPU"}, fp16="compiler"),
+    "openvino_npu": Target(_OPENVINO, "openvino", "openvino_npu", 20, {"device": "NPU"}, fp16="compiler"),
+    "onnxruntime_avx2": Target(_ONNXRUNTIME, "onnxruntime", "onnxruntime_avx2", 20, arch="x86_64"),
+    "onnxruntime_arm": Target(_ONNXRUNTIME, "onnxruntime", "onnxruntime_arm", 20, arch="aarch64"),
 }
 CODECS: dict[str, Entry] = {
     "centres": Entry("edgecnn.runtime.codecs.centres:CentresCodec"),

@@ -92,7 +92,7 @@ def run(options: Options) -> Outcome:
         check_related(str(options.model), source.model(), options.replay)
         made = Made(notes=list(source.notes))
         _tell_frames(source, made.notes)
-        _add(made, float_variants(source, places, work))
+        _add(made, float_variants(source, places, work, made.notes))
         for place in places:
             steps.say(f"{options.precision if options.replay is None else 'replay'} for {place.name}")
             _add(made, compressed(source, place, work, made.notes))
@@ -211,13 +211,13 @@ def _compile(source: Source, made: Made, variant: Variant, work: Path) -> None:
     except EngineError as error:
         _leave_out(source, made, variant, str(error), "", work)
         return
-    artefact = replace(artefact, engine=variant.engine, options=dict(variant.options), notes=variant.notes)
+    artefact = replace(artefact, engine=variant.engine, notes=variant.notes)
     made.compiled[variant.name] = (artefact, compiled)
 
 
 def _verified(source: Source, made: Made, draft: Path, work: Path) -> VerifyResult:
     options = source.options
-    simulated = {name for name, variant in made.variants.items() if not variant.timed}
+    simulated = {name: variant.source.read_bytes() for name, variant in made.variants.items() if not variant.timed}
     found = verify_agreement(
         draft.resolve(), source.held, source.judge, Floor(options.min_agreement), options.threads, simulated
     )

@@ -1,7 +1,7 @@
 """The variants of a model that a run makes: in float for each engine, and compressed for each destination."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,8 @@ from edgecnn.export.rewrites import rewritten
 from edgecnn.quantize_onnx.options import Options
 from edgecnn.quantize_onnx.replay import meet
 from edgecnn.quantize_onnx.source import REFERENCE, Source
+from edgecnn.runtime.here import why_not_here
 
-HALVED = frozenset({"openvino"})
-"""Targets whose compiler stores float weights in FP16."""
-DEVICES = {"openvino_gpu": {"device": "GPU"}, "openvino_npu": {"device": "NPU"}}
-"""Options that an engine needs to run on the unit a scheme is for."""
 AS_IT_CAME = "as it came"
 AIM_ABOVE, AIM_ABOVE_FITTED = 0.25, 0.5
 """How much of what is left above the floor a search keeps in hand, having tried many mixes on a few frames; more where
@@ -46,7 +43,6 @@ class Variant:
         source: the ONNX file.
         precision: the artefact's.
         timed: whether it runs here as it will there, so that its latency can be measured.
-        options: what the engine has to be told.
         evidence: how it was quantized; None for float.
         notes: what a reader of the bundle must know.
     """
@@ -58,17 +54,33 @@ class Variant:
     source: Path
     precision: Precision
     timed: bool
-    options: Mapping[str, Any] = field(default_factory=dict)
     evidence: QuantizedModel | None = None
     notes: tuple[str, ...] = ()
 
 
-def float_variants(source: Source, places: Sequence[Destination], work: Path) -> list[Variant]:
-    """Return the model in FP32, once for each engine that runs here; ONNX Runtime's stands in for those that don't."""
-    targets = dict.fromkeys(place.target or REFERENCE for place in places)
+def runs_here(place: Destination) -> str | None:
+    """Return the target of `place` where its engine runs on this machine; None where it can only be simulated."""
+    return None if place.target is None or why_not_here(place.target) else place.target
+
+
+def float_variants(source: Source, places: Sequence[Destination], work: Path, notes: list[str]) -> list[Variant]:
+    """Return the model in FP32, once for each target; ONNX Runtime's stands in where none of them runs here.
+
+    A target that can't read the model is left out, and why goes into `notes`.
+    """
     file = work / "float.onnx"
     _write(file, source.model())
-    return [Variant(f"{name}-fp32", None, TARGETS[name].engine, name, file, "fp32", timed=True) for name in targets]
+    found = []
+    for place in {place.target: place for place in places if place.target is not None}.values():
+        row = TARGETS[str(place.target)]
+        if source.opset > row.opset:
+            notes.append(f"{place.name}: left out: {_too_new(source, str(place.target), row.opset)}")
+        else:
+            found.append(_variant(f"{place.target}-fp32", place, file, "fp32"))
+    if not any(variant.timed for variant in found):
+        own = Destination(REFERENCE, TARGETS[REFERENCE].scheme, REFERENCE, REFERENCE)
+        found.insert(0, _variant(f"{REFERENCE}-fp32", own, file, "fp32"))
+    return [replace(variant, place=None) for variant in found]
 
 
 def half_variants(source: Source, place: Destination, work: Path) -> list[Variant]:
@@ -78,14 +90,15 @@ def half_variants(source: Source, place: Destination, work: Path) -> list[Varian
         InputError: the model's opset is not one that the engine reads.
     """
     name = f"{place.name}-fp16"
-    if place.target in HALVED:
-        # Its compiler halves the weights; the graph stays.
+    way = "graph" if place.target is None else TARGETS[place.target].fp16
+    if way == "compiler":
+        # The graph stays.
         return [_variant(name, place, work / "float.onnx", "fp16")]
-    if place.target is not None:
+    if not way:
         return []
     file = work / f"{name}.onnx"
     _write(file, to_half(_model_for(source, resolve("scheme", place.scheme))))
-    return [_variant(name, place, file, "fp16", notes=_simulation(place))]
+    return [_variant(name, place, file, "fp16")]
 
 
 def quantized_variant(source: Source, place: Destination, work: Path, notes: list[str]) -> Variant | None:
@@ -105,12 +118,13 @@ def quantized_variant(source: Source, place: Destination, work: Path, notes: lis
         return None
     made, precision = found
     broken = violations(made.model, scheme)
-    if broken and place.target is None:
+    here = runs_here(place) is not None
+    if broken and not here:
         raise StageError(f"{place.name}: the quantized model breaks its scheme {scheme.name}: {'; '.join(broken[:3])}")
     name = f"{place.name}-{precision}"
     file = work / f"{name}.onnx"
     _write(file, made.model)
-    told = tuple(f"breaks a rule of scheme {scheme.name}: {sentence}" for sentence in broken) + _simulation(place)
+    told = tuple(f"breaks a rule of scheme {scheme.name}: {sentence}" for sentence in broken)
     options = source.options
     evidence = record(
         made,
@@ -127,10 +141,7 @@ def quantized_variant(source: Source, place: Destination, work: Path, notes: lis
 def _model_for(source: Source, scheme: Any) -> Any:
     """Return the float model at an opset that the scheme's engine reads."""
     if source.opset > scheme.max_opset:
-        raise InputError(
-            f"the model is at opset {source.opset} and {scheme.name} reads {scheme.max_opset} at most; "
-            f"export it again at opset {scheme.max_opset}"
-        )
+        raise InputError(_too_new(source, scheme.name, scheme.max_opset))
     return source.model(scheme.min_opset)
 
 
@@ -162,16 +173,16 @@ def _replayed(
 def _searched(source: Source, place: Destination, scheme: Any, notes: list[str]) -> Quantized | None:
     """Quantize what pays and keeps the floor."""
     options, model = source.options, _model_for(source, scheme)
-    engine, labelled = place.engine if place.target else None, source.labelled
+    here, labelled = runs_here(place), source.labelled
     if labelled is None:
-        bench = Bench(engine, options.threads, source.tried, source.search_judge)
+        bench = Bench(here, options.threads, source.tried, source.search_judge)
     else:
-        bench = Bench(engine, options.threads, labelled.tried, labelled.judge)
+        bench = Bench(here, options.threads, labelled.tried, labelled.judge)
     score, taken_s = timed_score(bench, model)
     floor = _aim(source) if labelled is None else score - labelled.asked.max_drop
-    shares = share_out(60 * options.minutes, taken_s, raced=bench.engine is not None)
+    shares = share_out(60 * options.minutes, taken_s, raced=here is not None)
     found = search(
-        {AS_IT_CAME: model, **(rewritten(model) if place.target else {})},
+        {AS_IT_CAME: model, **(rewritten(model) if here else {})},
         scheme,
         source.fit,
         replace(_settings(options), seconds=shares.correction_s),
@@ -205,13 +216,14 @@ def _variant(
     evidence: QuantizedModel | None = None,
     notes: tuple[str, ...] = (),
 ) -> Variant:
-    target, options = place.target or REFERENCE, DEVICES.get(place.name, {})
-    timed = place.target is not None
-    return Variant(name, place, place.engine, target, file, precision, timed, options, evidence, notes)
+    here = runs_here(place) is not None
+    told = () if here else (f"verified by simulation in ONNX Runtime, not run in {place.name}",)
+    target = place.target or REFERENCE
+    return Variant(name, place, place.engine, target, file, precision, here, evidence, (*notes, *told))
 
 
-def _simulation(place: Destination) -> tuple[str, ...]:
-    return () if place.target else (f"verified by simulation in ONNX Runtime, not run in {place.name}",)
+def _too_new(source: Source, reader: str, most: int) -> str:
+    return f"the model is at opset {source.opset} and {reader} reads {most} at most; export it again at opset {most}"
 
 
 def _write(path: Path, model: Any) -> None:

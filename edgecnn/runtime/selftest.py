@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,15 +34,17 @@ LONGEST_S = 90.0
 _ANSWER = "edgecnn-selftest "
 
 
-def try_engine(name: str) -> str:
+def try_engine(name: str, options: Mapping[str, Any] = MappingProxyType({})) -> str:
     """Load and run one ReLU in the engine `name` (any but `null`, which computes nothing) and return its version.
+
+    `options` are the engine's, such as the unit it shall run on.
 
     Raises:
         MissingExtraError: the engine's package is not installed; the message gives the command.
         EngineError: the engine is there and does not work.
     """
     opener = resolve("engine", name)
-    engine = opener(_files(name), INPUTS, OUTPUTS, {"threads": 1})
+    engine = opener(_files(name), INPUTS, OUTPUTS, {"threads": 1, **options})
     try:
         x = np.array([[-2.0, -0.5, 0.0, 3.5]], np.float32)
         y = engine.infer({"x": x})["y"]
@@ -95,7 +98,7 @@ def answer(name: str) -> None:
 
 def _files(name: str) -> Mapping[str, bytes]:
     module = importlib.import_module(known("engine")[name].path.partition(":")[0])
-    probe: "Probe | None" = vars(module).get("probe")
+    probe: Probe | None = vars(module).get("probe")
     return {"relu.onnx": RELU_ONNX} if probe is None else probe()
 
 

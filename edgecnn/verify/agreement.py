@@ -1,9 +1,10 @@
 """Agreement of a bundle's artefacts with the FP32 original on frames without labels, each in its own engine."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from msgspec.structs import replace
@@ -53,13 +54,13 @@ def verify_agreement(
     judge: AgreementJudge,
     floor: Floor,
     threads: int,
-    simulated: Collection[str] = (),
+    simulated: Mapping[str, bytes] = MappingProxyType({}),
 ) -> VerifyResult:
     """Return agreement, parity and gates of every artefact on the frames `feeds`, which the judge has references for.
 
-    The artefacts named `simulated`, for engines or units that are not here, run in ONNX Runtime; their figures are
-    `emulated`. An artefact whose engine refuses it or fails gets the failed gate `RUNS` and no verdict. The bound on
-    parity is twice the error found here: what goes beyond it on a device is the device's.
+    What `simulated` has an ONNX file for, since its engine or unit is not here, runs as that in ONNX Runtime; its
+    figures are `emulated`. An artefact whose engine refuses it or fails gets the failed gate `RUNS` and no verdict. The
+    bound on parity is twice the error found here: what goes beyond it on a device is the device's.
     """
     opened = open_bundle(bundle)
     verdicts, gates = [], []
@@ -68,7 +69,7 @@ def verify_agreement(
         for artefact in artefacts:
             emulated = artefact.name in simulated
             try:
-                with closing(artefact_model(opened, artefact, threads, emulated=emulated)) as model:
+                with closing(artefact_model(opened, artefact, threads, simulated.get(artefact.name))) as model:
                     records = judge.records(_outputs(model, feeds, shown))
                     close = parity(model, TOLERANCE)
             except EngineError as error:
@@ -118,10 +119,14 @@ def _outputs(model: Model, feeds: Frames, shown: Bar) -> Iterator[dict[str, NDAr
         shown.advance()
 
 
-def artefact_model(bundle: Bundle, artefact: Artefact, threads: int, *, emulated: bool) -> Model:
-    """Return `artefact` loaded into its engine, or into ONNX Runtime in that one's place; the caller closes it."""
-    open_engine = resolve("engine", STAND_IN if emulated else artefact.engine)
+def artefact_model(bundle: Bundle, artefact: Artefact, threads: int, simulated: bytes | None = None) -> Model:
+    """Return `artefact` loaded into its engine; the caller closes it.
+
+    With `simulated`, the ONNX file that it was compiled from, that is loaded into ONNX Runtime in its place.
+    """
+    open_engine = resolve("engine", artefact.engine if simulated is None else STAND_IN)
     codec = codec_of(bundle.manifest)
-    options = {**({"integer_kernels": False} if emulated else artefact.options), "threads": threads}
-    engine = open_engine(bundle.files_of(artefact), artefact.inputs, artefact.outputs, options)
+    files = bundle.files_of(artefact) if simulated is None else {"model.onnx": simulated}
+    options = {**(artefact.options if simulated is None else {"integer_kernels": False}), "threads": threads}
+    engine = open_engine(files, artefact.inputs, artefact.outputs, options)
     return Model(bundle, artefact, engine, codec, candidates=True)

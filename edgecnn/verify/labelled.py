@@ -1,8 +1,9 @@
 """A verdict of agreement, judged again on labelled frames by the task's own metric."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
@@ -24,12 +25,12 @@ def verify_labelled(
     samples: Sequence[Sample],
     max_drop: float,
     threads: int,
-    simulated: Collection[str] = (),
+    simulated: Mapping[str, bytes] = MappingProxyType({}),
 ) -> VerifyResult:
     """Return `found` with the figures of the bundle's task beside agreement, and drops in points of its figure.
 
     What an artefact of FP32 decides is still gated by agreement; the compressed ones' gate is that they lose at most
-    `max_drop` points. The artefacts named `simulated` run in ONNX Runtime; their figures are `emulated`.
+    `max_drop` points. What `simulated` has an ONNX file for runs as that in ONNX Runtime; its figures are `emulated`.
     """
     opened = open_bundle(bundle)
     task = TASKS[opened.manifest.task]
@@ -40,7 +41,7 @@ def verify_labelled(
     with bar("verifying with labels", len(judged) * len(samples)) as shown:
         for artefact in judged:
             try:
-                with closing(artefact_model(opened, artefact, threads, emulated=artefact.name in simulated)) as model:
+                with closing(artefact_model(opened, artefact, threads, simulated.get(artefact.name))) as model:
                     scores |= judge({artefact.name: model}, samples, metric, shown.advance)
             except EngineError as error:
                 gates.append(Gate(artefact.name, RUNS, 1, 0, passed=False, text=f"{artefact.name}: {error}"))

@@ -5,17 +5,15 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import helper
 
 from edgecnn.compress.quantize.latency import Timed
-from edgecnn.compress.quantize.simulate import Feeds, Simulator, graph_inputs
+from edgecnn.compress.quantize.opened import open_in
+from edgecnn.compress.quantize.simulate import Feeds, Simulator
 from edgecnn.core.errors import StageError
 from edgecnn.core.measure import Measurement
-from edgecnn.core.registry import resolve
-from edgecnn.core.tensor import TensorSpec
+from edgecnn.core.registry import TARGETS
 from edgecnn.runtime.engine import Engine
 from edgecnn.runtime.race import speedups, times
 
@@ -41,16 +39,21 @@ class Bench:
     """Where candidates are tried.
 
     Attributes:
-        engine: the target's engine in the registry; None where it does not run here, and the graph is simulated.
+        target: by the registry's name; None where its engine does not run here, and the graph is simulated.
         threads: of the engine.
         frames: what candidates are judged on; gone through once for each.
         judge: what judges them, in the order of `frames`.
     """
 
-    engine: str | None
+    target: str | None
     threads: int
     frames: Iterable[Feeds]
     judge: Judge
+
+    @property
+    def engine(self) -> str | None:
+        """The target's engine in the registry; None where it does not run here."""
+        return None if self.target is None else TARGETS[self.target].engine
 
     def score(self, model: onnx.ModelProto) -> float:
         """Return the judge's figure of `model`, run in the engine or simulated.
@@ -58,7 +61,7 @@ class Bench:
         Raises:
             EngineError: the engine refused the model or a frame.
         """
-        if self.engine is None:
+        if self.target is None:
             return self.judge.score(_simulated(model, self.frames, self.threads))
         engine = self.open(model)
         try:
@@ -68,17 +71,9 @@ class Bench:
 
     def open(self, model: onnx.ModelProto) -> Engine:
         """Return `model` loaded in the engine; the caller closes it."""
-        if self.engine is None:
+        if self.target is None:
             raise StageError("the target's engine does not run here, so that nothing can be timed in it")
-        open_engine = resolve("engine", self.engine)
-        inputs, outputs = (tuple(map(_spec, values)) for values in (graph_inputs(model), model.graph.output))
-        engine: Engine = open_engine(
-            {"model.onnx": model.SerializeToString()},
-            inputs,
-            outputs,
-            {"threads": self.threads, **SHARED_CORES.get(self.engine, {})},
-        )
-        return engine
+        return open_in(self.target, model, self.threads, SHARED_CORES.get(str(self.engine), {}))
 
     @contextmanager
     def stopwatch(self, base: onnx.ModelProto, seconds: float) -> Iterator[Callable[[onnx.ModelProto], Timed]]:
@@ -126,9 +121,3 @@ def _simulated(model: onnx.ModelProto, frames: Iterable[Feeds], threads: int) ->
     simulator = Simulator(model, (), threads)
     for feeds in frames:
         yield dict(zip(simulator.names, simulator.run(feeds), strict=True))
-
-
-def _spec(value: onnx.ValueInfoProto) -> TensorSpec:
-    tensor = value.type.tensor_type
-    shape = tuple(dim.dim_value for dim in tensor.shape.dim)
-    return TensorSpec(value.name, shape, np.dtype(helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name)

@@ -28,6 +28,7 @@ from edgecnn.core.registry import TARGETS, resolve
 from edgecnn.core.stage import Job
 from edgecnn.data.sample import Sample, read_image
 from edgecnn.data.split import LABELS_READ_BY, read_split
+from edgecnn.runtime.here import why_not_here
 from edgecnn.runtime.preprocess import prepare
 
 RESULT = "quantize.json"
@@ -110,9 +111,10 @@ def _searched(model: onnx.ModelProto, target: str, settings: Settings, job: Job)
     assert section is not None  # noqa: S101 - the stage asks for a target only where there is a section
     samples = _judge_samples(job)
     judge = LabelJudge(job.recipe.task, job.recipe.model.decode, job.recipe.model.frame, samples)
-    bench = Bench(TARGETS[target].engine, job.recipe.bench.threads, Frames(job, [s.image for s in samples]), judge)
+    here = None if why_not_here(target) else target
+    bench = Bench(here, job.recipe.bench.threads, Frames(job, [s.image for s in samples]), judge)
     score, taken_s = timed_score(bench, model)
-    shares = share_out(60 * section.minutes, taken_s, raced=True)
+    shares = share_out(60 * section.minutes, taken_s, raced=here is not None)
     found = search(
         {"as it came": model},
         resolve("scheme", TARGETS[target].scheme),
