@@ -68,6 +68,10 @@ TASKS: dict[str, Task] = {
 ENGINES: dict[str, Entry] = {
     "openvino": Entry("edgecnn.runtime.engines.openvino:open_engine", "openvino"),
     "onnxruntime": Entry("edgecnn.runtime.engines.onnxruntime:open_engine", "onnxruntime"),
+    **{
+        f"onnxruntime-{provider}": Entry(f"edgecnn.runtime.engines.onnxruntime:open_{provider}", "onnxruntime")
+        for provider in ("tensorrt", "cuda", "openvino", "xnnpack", "qnn", "coreml")
+    },
     "null": Entry("edgecnn.runtime.engines.null:open_engine"),
 }
 _OPENVINO = Entry("edgecnn.compile.openvino_from_onnx:compile_model", "openvino")
@@ -79,6 +83,29 @@ TARGETS: dict[str, Target] = {
     "openvino_npu": Target(_OPENVINO, "openvino", "openvino_npu", 20, {"device": "NPU"}, fp16="compiler"),
     "onnxruntime_avx2": Target(_ONNXRUNTIME, "onnxruntime", "onnxruntime_avx2", 20, arch="x86_64"),
     "onnxruntime_arm": Target(_ONNXRUNTIME, "onnxruntime", "onnxruntime_arm", 20, arch="aarch64"),
+    "onnxruntime-mobile": Target(
+        Entry("edgecnn.compile.onnxruntime_mobile_from_onnx:compile_model", "onnxruntime"),
+        "onnxruntime",
+        "onnxruntime_arm",
+        20,
+    ),
+    "onnxruntime-openvino": Target(_ONNXRUNTIME, "onnxruntime-openvino", "openvino_cpu", 20),
+    "onnxruntime-xnnpack": Target(_ONNXRUNTIME, "onnxruntime-xnnpack", "xnnpack", 20),
+    "onnxruntime-qnn": Target(_ONNXRUNTIME, "onnxruntime-qnn", "qnn", 20),
+    "onnxruntime-tensorrt": Target(_ONNXRUNTIME, "onnxruntime-tensorrt", "tensorrt_8", 17),
+    "onnxruntime-cuda": Target(
+        Entry("edgecnn.compile.onnxruntime_float_from_onnx:compile_for_cuda", "onnxruntime"),
+        "onnxruntime-cuda",
+        "",
+        20,
+        fp16="graph",
+    ),
+    "onnxruntime-coreml": Target(
+        Entry("edgecnn.compile.onnxruntime_float_from_onnx:compile_for_coreml", "onnxruntime"),
+        "onnxruntime-coreml",
+        "",
+        20,
+    ),
 }
 CODECS: dict[str, Entry] = {
     "centres": Entry("edgecnn.runtime.codecs.centres:CentresCodec"),

@@ -1,0 +1,28 @@
+"""For execution providers of ONNX Runtime without INT8 kernels: the model as it is, in float alone."""
+
+from pathlib import Path
+
+from edgecnn.compile import onnxruntime_from_onnx
+from edgecnn.compile.compiled import CompiledFiles
+from edgecnn.core.bundle import Precision
+from edgecnn.core.errors import EngineError
+
+
+def compile_for_cuda(onnx: Path, out: Path, precision: Precision) -> CompiledFiles:
+    """Check `onnx` and copy it to `out`/model.onnx; INT8 is refused, since CUDA would round and compute in float."""
+    if precision in {"int8", "mixed"}:
+        raise EngineError(
+            f"{onnx.name}: ONNX Runtime's CUDA provider has no INT8 kernels, so Q and DQ only cost time; compile "
+            "for onnxruntime-tensorrt, or in FP16"
+        )
+    return onnxruntime_from_onnx.compile_model(onnx, out, precision)
+
+
+def compile_for_coreml(onnx: Path, out: Path, precision: Precision) -> CompiledFiles:
+    """Check `onnx` and copy it to `out`/model.onnx; INT8 is refused, since the provider reads no Q/DQ."""
+    if precision in {"int8", "mixed"}:
+        raise EngineError(
+            f"{onnx.name}: ONNX Runtime's Core ML provider reads no Q/DQ and would leave it to the CPU; compile for "
+            "coreml, or in FP32"
+        )
+    return onnxruntime_from_onnx.compile_model(onnx, out, precision)
