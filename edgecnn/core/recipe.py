@@ -62,9 +62,18 @@ class ModelSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     decode: dict[str, Any] = {}
 
 
+class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Part of the network's frame that one step learns from; `near` is the share that is laid around an object."""
+
+    width: Count
+    height: Count
+    near: Fraction = 0.8
+
+
 class TrainSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How long and how the network is trained. `learning_rate` is the peak, for the batch size given.
 
+    With a `window`, training (not what recovers or quantizes afterwards) sees windows of the frames, around objects.
     `optimizer: muon` turns whole kernels and learns more from few steps than `adamw`, at the same learning rates.
 
     `augment` is how strongly frames are turned, zoomed, shifted and recoloured (0: only mirrored, null: not at all).
@@ -84,6 +93,7 @@ class TrainSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     grad_clip: Positive = 5.0
     mixed_precision: bool = True
     augment: Strength | None = 1.0
+    window: Window | None = None
     workers: CountOrNone = 2
     threads: Count = 2
     monitor_every: Count = 1

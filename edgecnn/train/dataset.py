@@ -63,7 +63,7 @@ class EncodedSamples(Dataset[tuple[Tensor, dict[str, Tensor]]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, dict[str, Tensor]]:
         """Return one item; the same (seed, epoch, index) gives the same bytes in any worker."""
-        image, truth = self._picture(index), self.samples[index].truth
+        image, truth = self.picture(index), self.samples[index].truth
         if self.strength is not None:
             rng = np.random.default_rng((self.seed, self.epoch, index))
             image, truth = augment(image, truth, Geometry(self.frame, truth.width, truth.height), rng, self.strength)
@@ -75,7 +75,8 @@ class EncodedSamples(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         face: Any = module
         return (normalised(frames.to(device, non_blocking=True), face.normalise, self.frame.color),)
 
-    def _picture(self, index: int) -> Frame:
+    def picture(self, index: int) -> Frame:
+        """Return a frame at network size, uint8 [H, W, 3]."""
         if self.pictures is not None:
             return np.asarray(self.pictures[index], np.uint8)
         return prepare(read_image(self.samples[index].image), self.frame)

@@ -84,10 +84,10 @@ def is_inner(parameter: Tensor) -> bool:
 def orthogonal(matrix: Tensor) -> Tensor:
     """Return the matrix [m, n] with its singular vectors kept and its singular values brought near one."""
     tall = matrix.shape[0] > matrix.shape[1]
-    x = (matrix.T if tall else matrix).float()
+    x: Tensor = (matrix.T if tall else matrix).float()
     x = x / (x.norm() + TINY)
     a, b, c = QUINTIC
     for _ in range(ITERATIONS):
         square = x @ x.T
         x = a * x + (b * square + c * square @ square) @ x
-    return x.T if tall else x
+    return x.mT if tall else x

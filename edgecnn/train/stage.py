@@ -10,9 +10,10 @@ import torch
 from edgecnn.core import evidence
 from edgecnn.core.errors import DataError, StageError
 from edgecnn.core.evidence import TrainResult
-from edgecnn.core.recipe import Recipe
+from edgecnn.core.recipe import Recipe, Window
 from edgecnn.core.registry import TASKS, resolve
 from edgecnn.core.stage import Job
+from edgecnn.core.tensor import FrameSpec
 from edgecnn.data.sample import Sample
 from edgecnn.data.split import LABELS_READ_BY, read_split
 from edgecnn.models.build import build_model
@@ -20,6 +21,7 @@ from edgecnn.train.dataset import EncodedSamples
 from edgecnn.train.loop import Training, pick_device
 from edgecnn.train.monitor import FigureMonitor
 from edgecnn.train.prepared import prepared
+from edgecnn.train.windows import Windows
 
 WEIGHTS, RESULT = "model.safetensors", "train.json"
 
@@ -53,7 +55,8 @@ class TrainStage:
         monitor = FigureMonitor(held, recipe)
         loss = resolve("loss", task.loss)
         names = tuple(spec.name for spec in data.codec.outputs)
-        progress = Training(module, data, loss, monitor, recipe.train, recipe.seed, job.partial, names).run()
+        seen = data if recipe.train.window is None else windows(data, recipe, recipe.train.window)
+        progress = Training(module, seen, loss, monitor, recipe.train, recipe.seed, job.partial, names).run()
         shutil.copyfile(job.partial / "best.safetensors", job.out / WEIGHTS)
         result = TrainResult(
             model=recipe.model.name,
@@ -86,6 +89,16 @@ def lessons(job: Job) -> tuple[EncodedSamples, list[Sample]]:
     shown, held = monitored(job)
     pictures = prepared(shown, frame, job.partial)
     return EncodedSamples(shown, pictures, frame, codec, seed=recipe.seed, strength=recipe.train.augment), held
+
+
+def windows(whole: EncodedSamples, recipe: Recipe, window: Window) -> Windows:
+    """Return the windows of the frames that are trained on.
+
+    Raises:
+        DataError: they don't fit the frame or the labels.
+    """
+    frame = FrameSpec(window.width, window.height)
+    return Windows(whole, resolve("codec", TASKS[recipe.task].codec)(recipe.model.decode, frame), window)
 
 
 def monitored(job: Job) -> tuple[list[Sample], list[Sample]]:
