@@ -72,6 +72,7 @@ ENGINES: dict[str, Entry] = {
         f"onnxruntime-{provider}": Entry(f"edgecnn.runtime.engines.onnxruntime:open_{provider}", "onnxruntime")
         for provider in ("tensorrt", "cuda", "openvino", "xnnpack", "qnn", "coreml")
     },
+    "ncnn": Entry("edgecnn.runtime.engines.ncnn:open_engine", "ncnn"),
     "null": Entry("edgecnn.runtime.engines.null:open_engine"),
 }
 _OPENVINO = Entry("edgecnn.compile.openvino_from_onnx:compile_model", "openvino")
@@ -106,7 +107,13 @@ TARGETS: dict[str, Target] = {
         "",
         20,
     ),
+    "ncnn": Target(Entry("edgecnn.compile.ncnn_from_onnx:compile_model", "ncnn"), "ncnn", "ncnn", 20, fp16="compiler"),
 }
+ON_DEVICE: dict[str, Entry] = {
+    "tensorrt": Entry("edgecnn.runtime.engines.tensorrt_build:build_on_device", "tensorrt"),
+}
+"""Engines whose files are made on the board that runs them: `build_on_device(bundle, artefact, options)` makes those of
+an artefact of an opened bundle in the device's cache, and returns what there is to tell, JSON values by name."""
 CODECS: dict[str, Entry] = {
     "centres": Entry("edgecnn.runtime.codecs.centres:CentresCodec"),
     "drive": Entry("edgecnn.runtime.codecs.drive:DriveCodec"),
