@@ -17,9 +17,9 @@ WHOLE = {2: torch.uint8, 3: torch.int8, 5: torch.int16, 6: torch.int32, 7: torch
 
 def _clip(_: Node, inputs: Inputs) -> Tensor:
     x, low, high = given(inputs, 0), maybe(inputs, 1), maybe(inputs, 2)
-    fixed = [constant(inputs, i) if i < len(inputs) else None for i in (1, 2)]
-    if (low is None or fixed[0] is not None) and (high is None or fixed[1] is not None):
-        return _bounded(x, *(None if bound is None else bound.reshape(-1).tolist()[0] for bound in fixed))
+    fixed = [constant(inputs, i) for i in (1, 2)]
+    if all(known is not None or bound is None for known, bound in zip(fixed, (low, high), strict=True)):
+        return _bounded(x, *(None if known is None else known.reshape(-1).tolist()[0] for known in fixed))
     x = x if low is None else torch.maximum(x, low)
     return x if high is None else torch.minimum(x, high)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -48,7 +49,7 @@ def given(inputs: Inputs, index: int) -> Tensor:
 def maybe(inputs: Inputs, index: int) -> Tensor | None:
     """Return an optional tensor."""
     value = inputs[index] if index < len(inputs) else None
-    return value if value is None or isinstance(value, Tensor) else torch.from_numpy(value)
+    return value if value is None or isinstance(value, Tensor) else torch.from_numpy(np.array(value))
 
 
 def numbers(inputs: Inputs, index: int) -> list[Any]:

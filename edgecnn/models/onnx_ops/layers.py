@@ -50,13 +50,14 @@ def conv_transpose(node: Node, inputs: Inputs) -> Tensor:
 def _transposed_pads(
     node: Node, x: Tensor, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int], extra: Sequence[int]
 ) -> list[int]:
-    """Return the pads given, or those that lead to the output's size."""
-    rank, auto, sizes = len(kernel), node.get("auto_pad", "NOTSET"), node.get("output_shape")
-    if not sizes and auto in ("NOTSET", "VALID"):
+    """Return the pads given, or those that make the output `strides` times as large as the input."""
+    rank, auto = len(kernel), node.get("auto_pad", "NOTSET")
+    if node.get("output_shape"):
+        raise refuse(node, "its padding follows from the output's shape")
+    if auto in ("NOTSET", "VALID"):
         return list(node.get("pads", [0] * 2 * rank)) if auto == "NOTSET" else [0] * 2 * rank
-    sizes = list(sizes)[-rank:] if sizes else [n * stride for n, stride in zip(x.shape[2:], strides, strict=True)]
     totals = [
-        strides[i] * (x.shape[2 + i] - 1) + extra[i] + (kernel[i] - 1) * dilations[i] + 1 - sizes[i]
+        strides[i] * (x.shape[2 + i] - 1) + extra[i] + (kernel[i] - 1) * dilations[i] + 1 - x.shape[2 + i] * strides[i]
         for i in range(rank)
     ]
     if min(totals) < 0:
@@ -122,7 +123,8 @@ def local_response(node: Node, inputs: Inputs) -> Tensor:
 def lp_normalization(node: Node, inputs: Inputs) -> Tensor:
     """LpNormalization."""
     x = given(inputs, 0)
-    return x / torch.linalg.vector_norm(x, node.get("p", 2), node.get("axis", -1), keepdim=True)
+    size: Tensor = torch.linalg.vector_norm(x, node.get("p", 2), node.get("axis", -1), keepdim=True)
+    return x / size
 
 
 def einsum(node: Node, inputs: Inputs) -> Tensor:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor
@@ -28,42 +29,52 @@ SAMPLING = {
 
 def resize(node: Node, inputs: Inputs) -> Tensor:
     """Resize of the picture's axes to a fixed size, by the methods that torch shares with ONNX."""
-    x, scales, sizes = given(inputs, 0), numbers(inputs, 2), numbers(inputs, 3)
-    axes = [axis % x.ndim for axis in node.get("axes", range(x.ndim))]
-    wanted = list(x.shape)
-    for place, axis in enumerate(axes):
-        if sizes:
-            wanted[axis] = int(sizes[place])
-        elif scales:
-            wanted[axis] = int(x.shape[axis] * scales[place])
-        else:
-            raise refuse(node, "it has no size")
-    if wanted[:2] != list(x.shape[:2]) or node.get("keep_aspect_ratio_policy", "stretch") != "stretch":
-        raise refuse(node, "it resizes more than the picture's axes")
-    mode, place_by = node.get("mode", "nearest"), node.get("coordinate_transformation_mode", "half_pixel")
-    if wanted == list(x.shape) and place_by != "tf_crop_and_resize":
+    x = given(inputs, 0)
+    wanted, scales = _target(node, inputs)
+    mode, place = node.get("mode", "nearest"), node.get("coordinate_transformation_mode", "half_pixel")
+    if wanted == list(x.shape[2:]) and place != "tf_crop_and_resize":
         return x
     if mode == "nearest":
-        return _nearest(node, x, wanted[2:], place_by)
+        return _nearest(node, x, wanted, scales)
     method = METHODS.get((mode, x.ndim - 2))
-    corners = place_by == "align_corners"
-    if method is None or (not corners and place_by not in ("half_pixel", "pytorch_half_pixel")):
-        raise refuse(node, f"mode {mode} with {place_by}")
-    return F.interpolate(x, size=wanted[2:], mode=method, align_corners=corners)
+    corners = place == "align_corners"
+    if (
+        method is None
+        or (not corners and place not in ("half_pixel", "pytorch_half_pixel"))
+        or node.get("antialias", 0)
+    ):
+        raise refuse(node, f"mode {mode} with {place}")
+    if corners or all(size * scale == new for size, scale, new in zip(x.shape[2:], scales, wanted, strict=True)):
+        return F.interpolate(x, size=wanted, mode=method, align_corners=corners)
+    return F.interpolate(x, scale_factor=scales, mode=method, align_corners=False)
 
 
-def _nearest(node: Node, x: Tensor, wanted: Sequence[int], place: str) -> Tensor:
+def _target(node: Node, inputs: Inputs) -> tuple[list[int], list[float]]:
+    """Return the picture's new size and by what each of its axes is scaled."""
+    x, scales, sizes = given(inputs, 0), numbers(inputs, 2), numbers(inputs, 3)
+    axes = [axis % x.ndim for axis in node.get("axes", range(x.ndim))]
+    if not (scales or sizes):
+        raise refuse(node, "it has no size")
+    wanted, by = list(x.shape), [1.0] * x.ndim
+    for place, axis in enumerate(axes):
+        wanted[axis] = int(sizes[place]) if sizes else int(x.shape[axis] * scales[place])
+        by[axis] = wanted[axis] / x.shape[axis] if sizes else float(scales[place])
+    if wanted[:2] != list(x.shape[:2]) or node.get("keep_aspect_ratio_policy", "stretch") != "stretch":
+        raise refuse(node, "it resizes more than the picture's axes")
+    return wanted[2:], by[2:]
+
+
+def _nearest(node: Node, x: Tensor, wanted: Sequence[int], scales: Sequence[float]) -> Tensor:
     rounding = ROUNDINGS.get(node.get("nearest_mode", "round_prefer_floor"))
     if rounding is None:
         raise refuse(node, "it rounds by no known rule")
-    sources = []
-    for old, new in zip(x.shape[2:], wanted, strict=True):
-        found = [_source(node, i, old, new, place) for i in range(new)]
-        sources.append([min(max(rounding(position), 0), old - 1) for position in found])
-    plain = [[i * old // new for i in range(new)] for old, new in zip(x.shape[2:], wanted, strict=True)]
-    # torch counts in float32: past whole multiples it might step a pixel later than the fractions say.
-    whole = all(new % old == 0 for old, new in zip(x.shape[2:], wanted, strict=True))
-    if sources == plain and whole and len(wanted) <= 3:
+    whole, sources = True, []
+    for old, new, scale in zip(x.shape[2:], wanted, scales, strict=True):
+        found = [rounding(_source(node, i, old, new, scale)) for i in range(new)]
+        sources.append([min(max(place, 0), old - 1) for place in found])
+        whole = whole and new % old == 0 and sources[-1] == [i * old // new for i in range(new)]
+    # torch counts in float32: only at whole multiples it surely steps where the fractions say.
+    if whole and len(wanted) <= 3:
         return F.interpolate(x, size=list(wanted), mode="nearest")
     for axis, index in enumerate(sources, 2):
         if index != list(range(x.shape[axis])):
@@ -71,15 +82,18 @@ def _nearest(node: Node, x: Tensor, wanted: Sequence[int], place: str) -> Tensor
     return x
 
 
-def _source(node: Node, i: int, old: int, new: int, place: str) -> float:
+def _source(node: Node, index: int, old: int, new: int, by: float) -> float:
+    place = node.get("coordinate_transformation_mode", "half_pixel")
+    # In float32, as engines count: which of two pixels is nearest may hang on the last bit.
+    i, scale = np.float32(index), np.float32(by)
     if place == "half_pixel" or (place == "pytorch_half_pixel" and new > 1):
-        return (i + 0.5) * old / new - 0.5
+        return float((i + np.float32(0.5)) / scale - np.float32(0.5))
     if place == "pytorch_half_pixel":
         return 0.0
     if place == "asymmetric":
-        return i * old / new
+        return float(i / scale)
     if place == "align_corners":
-        return i * (old - 1) / max(new - 1, 1)
+        return float(i * np.float32(old - 1) / np.float32(max(new - 1, 1)))
     raise refuse(node, f"nearest pixels with {place}")
 
 
