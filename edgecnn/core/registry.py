@@ -73,15 +73,29 @@ ENGINES: dict[str, Entry] = {
         for provider in ("tensorrt", "cuda", "openvino", "xnnpack", "qnn", "coreml")
     },
     "ncnn": Entry("edgecnn.runtime.engines.ncnn:open_engine", "ncnn"),
+    "litert": Entry("edgecnn.runtime.engines.litert:open_engine", "litert"),
+    "tensorrt": Entry("edgecnn.runtime.engines.tensorrt:open_engine", "tensorrt"),
     "null": Entry("edgecnn.runtime.engines.null:open_engine"),
 }
+BUILDERS: dict[str, Entry] = {"tensorrt": Entry("edgecnn.compile.tensorrt.build:build_plan", "tensorrt")}
+"""By engine: what makes, on the device itself, the files that only this device loads."""
 _OPENVINO = Entry("edgecnn.compile.openvino_from_onnx:compile_model", "openvino")
 _ONNXRUNTIME = Entry("edgecnn.compile.onnxruntime_from_onnx:compile_model", "onnxruntime")
+_TENSORRT: tuple[tuple[str, int, int, Literal["compiler", "graph"]], ...] = (
+    ("tensorrt", 10, 20, "graph"),
+    ("tensorrt_8", 8, 17, "compiler"),
+    ("tensorrt_10", 10, 20, "graph"),
+    # Its parser reads opset 25; nothing that edgecnn exports needs more than 20.
+    ("tensorrt_11", 11, 20, "graph"),
+)
 TARGETS: dict[str, Target] = {
     "openvino": Target(_OPENVINO, "openvino", "openvino_cpu", 20, fp16="compiler"),
     "onnxruntime": Target(_ONNXRUNTIME, "onnxruntime", "onnxruntime_x86", 20),
     "openvino_gpu": Target(_OPENVINO, "openvino", "openvino_gpu", 20, {"device": "GPU"}, fp16="compiler"),
     "openvino_npu": Target(_OPENVINO, "openvino", "openvino_npu", 20, {"device": "NPU"}, fp16="compiler"),
+    "openvino-blob": Target(
+        Entry("edgecnn.compile.openvino_blob_from_onnx:compile_model", "openvino"), "openvino", "openvino_cpu", 20
+    ),
     "onnxruntime_avx2": Target(_ONNXRUNTIME, "onnxruntime", "onnxruntime_avx2", 20, arch="x86_64"),
     "onnxruntime_arm": Target(_ONNXRUNTIME, "onnxruntime", "onnxruntime_arm", 20, arch="aarch64"),
     "onnxruntime-mobile": Target(
@@ -90,6 +104,16 @@ TARGETS: dict[str, Target] = {
         "onnxruntime_arm",
         20,
     ),
+    **{
+        name: Target(
+            Entry(f"edgecnn.compile.tensorrt.from_onnx:compile_for_{version}", "quantize"),
+            "tensorrt",
+            f"tensorrt_{version}",
+            opset,
+            fp16=fp16,
+        )
+        for name, version, opset, fp16 in _TENSORRT
+    },
     "onnxruntime-openvino": Target(_ONNXRUNTIME, "onnxruntime-openvino", "openvino_cpu", 20),
     "onnxruntime-xnnpack": Target(_ONNXRUNTIME, "onnxruntime-xnnpack", "xnnpack", 20),
     "onnxruntime-qnn": Target(_ONNXRUNTIME, "onnxruntime-qnn", "qnn", 20),
@@ -108,6 +132,9 @@ TARGETS: dict[str, Target] = {
         20,
     ),
     "ncnn": Target(Entry("edgecnn.compile.ncnn_from_onnx:compile_model", "ncnn"), "ncnn", "ncnn", 20, fp16="compiler"),
+    "litert": Target(
+        Entry("edgecnn.compile.litert_from_onnx:compile_model", "litert"), "litert", "litert", 20, fp16="compiler"
+    ),
 }
 ON_DEVICE: dict[str, Entry] = {
     "tensorrt": Entry("edgecnn.runtime.engines.tensorrt_build:build_on_device", "tensorrt"),
@@ -174,6 +201,7 @@ SCHEMES: dict[str, Entry] = {
         "tensorrt_11",
         "qnn",
         "ncnn",
+        "litert",
     )
 }
 

@@ -1,9 +1,8 @@
-"""OpenVINO, set for the latency of one frame."""
+"""OpenVINO on any device of its, set for the latency of one frame."""
 
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from typing import Any, Final, NamedTuple, final
 
 import numpy as np
@@ -12,20 +11,14 @@ from numpy.typing import NDArray
 
 from edgecnn.core.errors import EngineError
 from edgecnn.core.tensor import TensorSpec, check_feeds
-from edgecnn.runtime.engines.checks import boolean, check_options, check_tensors, one_line, one_of, positive
+from edgecnn.runtime.engines import openvino_blob as blobs
+from edgecnn.runtime.engines.checks import check_options, check_tensors, one_line, one_of
+from edgecnn.runtime.engines.openvino_settings import CHECKS, core, in_force, settings_for
 
 _OPTIONS = {
-    "threads": (positive, "a whole number above 0"),
-    "precision": (one_of("f32", "bf16", "f16"), "f32, bf16 or f16"),
-    "pinning": (boolean, "true or false"),
-    "device": (lambda value: isinstance(value, str), "a device's name such as CPU"),
-}
-_REPORTED = {
-    "threads": "INFERENCE_NUM_THREADS",
-    "streams": "NUM_STREAMS",
-    "pinning": "ENABLE_CPU_PINNING",
-    "performance_hint": "PERFORMANCE_HINT",
-    "runtime": "RUNTIME_REQUIREMENTS",
+    **CHECKS,
+    "device": (lambda value: isinstance(value, str) and bool(value), "a device's name such as CPU, NPU or AUTO"),
+    "blob": (one_of("auto", "require", "ignore"), "auto, require or ignore"),
 }
 
 
@@ -46,10 +39,12 @@ class OpenVinoEngine:
         compiled: ov.CompiledModel,
         inputs: tuple[TensorSpec, ...],
         outputs: tuple[TensorSpec, ...],
+        told: Mapping[str, str],
     ) -> None:
         self.name: Final = "openvino"
         self.inputs = inputs
         self.outputs = outputs
+        self._told = told
         self._compiled: ov.CompiledModel | None = compiled
         self._idle: list[_Slot] = [self._slot(compiled)]
         self._lock = threading.Lock()
@@ -74,18 +69,12 @@ class OpenVinoEngine:
                 raise EngineError(f"openvino: {one_line(error)}") from error
 
     def facts(self) -> dict[str, Any]:
-        """Return the settings in force, as the compiled network reports them; a hint is not a promise."""
+        """Return the settings in force, as the compiled network reports them; a hint is not a promise.
+
+        `blob` tells whether what was compiled ahead is used, and if not, why.
+        """
         compiled = self._open_model()
-        known = compiled.get_property("SUPPORTED_PROPERTIES")
-        facts = {
-            "engine": self.name,
-            "version": ov.__version__,
-            "device": list(compiled.get_property("EXECUTION_DEVICES")),
-        }
-        facts |= {fact: compiled.get_property(key) for fact, key in _REPORTED.items() if key in known}
-        if "INFERENCE_PRECISION_HINT" in known:
-            facts["precision"] = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
-        return {key: value if isinstance(value, bool | int | list) else str(value) for key, value in facts.items()}
+        return {"engine": self.name, "version": ov.__version__, **self._told, **in_force(compiled)}
 
     def close(self) -> None:
         """Give back requests, memory and threads."""
@@ -129,52 +118,60 @@ def open_engine(
 ) -> OpenVinoEngine:
     """Load `.xml` and `.bin` bytes, or `.onnx` bytes alone, in the order of `files`.
 
-    Options: `threads` (int; default as OpenVINO's latency hint has it), `precision` of what is not quantized (default
-    f32: left alone, OpenVINO takes bf16 where the CPU has it, and the outputs move), `pinning` of threads to cores
-    (bool; default OpenVINO's) and `device` (default CPU).
+    A `model.blob` among them, compiled ahead, is used where it fits. Options: `device` (default CPU), `blob` (auto;
+    `require` refuses what does not fit, `ignore` compiles) and those of `openvino_settings.SETTINGS` that the device
+    knows: `threads`, `precision` of what is not quantized (default f32 on a CPU), `cache_dir`, ...
 
     Raises:
-        InputError: an option that is not known.
-        EngineError: OpenVINO refused the network, or its tensors are not those given.
+        InputError: an option that is not known, or not to the device.
+        EngineError: OpenVINO refused the network or has no such device, or the tensors are not those given.
     """
     check_options("openvino", options, _OPTIONS)
-    main, *weights = files.values()
+    device = options.get("device", "CPU")
+    settings = settings_for(device, options)
+    told: dict[str, str] = {}
     try:
-        core = _core()
-        network = core.read_model(model=main, weights=weights[0]) if weights else core.read_model(model=main)
-        check_tensors("openvino", "input", inputs, _tensors(network.inputs))
-        check_tensors("openvino", "output", outputs, _tensors(network.outputs))
-        if network.is_dynamic():
-            network.reshape({spec.name: list(spec.shape) for spec in inputs})
-        device = options.get("device", "CPU")
-        compiled = core.compile_model(network, device, _settings(device, options))
+        compiled = _imported(files, device, settings, options, told) or _compiled(files, inputs, device, settings)
+        check_tensors("openvino", "input", inputs, _tensors(compiled.inputs))
+        check_tensors("openvino", "output", outputs, _tensors(compiled.outputs))
     except RuntimeError as error:
         raise EngineError(f"openvino refused the network: {one_line(error)}") from error
-    return OpenVinoEngine(compiled, inputs, outputs)
+    return OpenVinoEngine(compiled, inputs, outputs, told)
 
 
-@cache
-def _core() -> ov.Core:
-    # One for the process, with no settings of its own: a new one for each network leaks about 2 KiB a load.
-    return ov.Core()
+def _compiled(
+    files: Mapping[str, bytes], inputs: tuple[TensorSpec, ...], device: str, settings: Mapping[str, Any]
+) -> ov.CompiledModel:
+    main, *rest = files.items()
+    weights = [data for name, data in rest if name not in (blobs.BLOB, blobs.STAMP)]
+    # One network in ONNX's format has its weights within.
+    network = core().read_model(model=main[1], weights=weights[0]) if weights else core().read_model(model=main[1])
+    check_tensors("openvino", "input", inputs, _tensors(network.inputs))
+    if network.is_dynamic():
+        network.reshape({spec.name: list(spec.shape) for spec in inputs})
+    return core().compile_model(network, device, dict(settings))
 
 
-@cache
-def _supported(device: str) -> frozenset[str]:
-    # Asked once a device: each call of get_property for this key leaks about 4 KiB.
-    return frozenset(_core().get_property(device, "SUPPORTED_PROPERTIES"))
-
-
-def _settings(device: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    # Not set: CPU_DENORMALS_OPTIMIZATION. It would also flush denormals in the caller's own thread, for good.
-    wanted = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": options.get("precision", "f32"),
-        "INFERENCE_NUM_THREADS": options.get("threads"),
-        "ENABLE_CPU_PINNING": options.get("pinning"),
-    }
-    # A key that a device does not know is an error there, not a no-op.
-    return {key: value for key, value in wanted.items() if value is not None and key in _supported(device)}
+def _imported(
+    files: Mapping[str, bytes],
+    device: str,
+    settings: Mapping[str, Any],
+    options: Mapping[str, Any],
+    told: dict[str, str],
+) -> ov.CompiledModel | None:
+    """Return the network as it was compiled ahead, None where there is none for here; `told` gets why."""
+    asked = options.get("blob", "auto")
+    if blobs.BLOB not in files or asked == "ignore":
+        if asked == "require":
+            raise EngineError(f"openvino: the artefact has no {blobs.BLOB}; compile it for the target openvino-blob")
+        return None
+    if reason := blobs.why_not(files, device, options):
+        if asked == "require":
+            raise EngineError(f"openvino: {reason}; without the option 'blob' the network itself is compiled")
+        told["blob"] = f"not used: {reason}"
+        return None
+    told["blob"] = "used"
+    return blobs.import_blob(files[blobs.BLOB], device, settings)
 
 
 def _tensors(ports: list[Any]) -> dict[str, tuple[list[Any], str]]:
