@@ -16,7 +16,7 @@ COMMANDS = {
     "compress": ("compress", "Prune and quantize a model as far as it may lose, into a proven bundle."),
     "export": ("stages", "Run a recipe up to the exported ONNX and its golden vectors."),
     "quantize": ("quantize", "Quantize an ONNX file into a proven bundle, or run a recipe up to INT8."),
-    "compile": ("stages", "Run a recipe up to the engines' files."),
+    "compile": ("compile", "Compile an ONNX file into a bundle, or run a recipe up to its engines' files."),
     "verify": ("verify", "Judge a bundle: golden outputs, and accuracy on labelled frames."),
     "eval": ("eval", "Judge a bundle or predictions by every metric, with tables, curves and gates."),
     "bench": ("bench", "Measure a bundle's latency on this machine."),

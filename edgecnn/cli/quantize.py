@@ -128,12 +128,12 @@ def _quantize(model: Path, given: dict[str, Any], *, as_json: bool) -> None:
         replay=decisions,
         **{name: given[name] for name in (*taken, "threads", "minutes", "seconds", "workdir")},
         normalisation=normalisation_of(given),
-        shapes=dict(_shape(text) for text in given["shapes"]),
+        shapes=dict(shape_of(text) for text in given["shapes"]),
         outputs=tuple(filter(None, (given["outputs"] or "").split(","))),
         labels=_labels(given),
         replace=given["force"],
     )
-    with _one_line(model):
+    with one_line_of(model):
         outcome = run(asked)
     if as_json:
         click.echo(json.dumps(_summary(outcome)))
@@ -149,7 +149,7 @@ def _quantize(model: Path, given: dict[str, Any], *, as_json: bool) -> None:
 
 
 @contextmanager
-def _one_line(model: Path) -> Iterator[None]:
+def one_line_of(model: Path) -> Iterator[None]:
     """Make one line of what no part of edgecnn foresaw in a stranger's model, unless the whole trace is asked for."""
     try:
         yield
@@ -222,7 +222,8 @@ def _numbers(name: str, text: str | None, default: str) -> tuple[float, ...]:
     return found
 
 
-def _shape(text: str) -> tuple[str, tuple[int, ...]]:
+def shape_of(text: str) -> tuple[str, tuple[int, ...]]:
+    """Return the input and the shape that a `--shape` gives."""
     name, equals, sizes = text.rpartition("=")
     parts = sizes.split(",")
     if not equals or not name or not all(part.strip().isdigit() and int(part) > 0 for part in parts):

@@ -1,4 +1,4 @@
-"""`edgecnn train|export|compile RECIPE`: a recipe up to one of its stages."""
+"""`edgecnn train|export RECIPE`: a recipe up to one of its stages."""
 
 from pathlib import Path
 
@@ -19,5 +19,4 @@ def _up_to(stage: str, what: str) -> click.Command:
 commands = {
     "train": _up_to("train", "the trained weights"),
     "export": _up_to("export", "the exported ONNX model and its golden vectors"),
-    "compile": _up_to("compile", "the draft bundle with every engine's files"),
 }

@@ -9,6 +9,7 @@ from edgecnn.core.registry import SCHEMES, TARGETS, nearest
 
 # A scheme's engine where the scheme's name does not begin with it.
 _ENGINES = {"qnn": "onnxruntime-qnn", "xnnpack": "onnxruntime-xnnpack"}
+_SCHEMES_OF = {engine: scheme for scheme, engine in _ENGINES.items()}
 _VNNI = ("vnni", "amx_int8")
 
 
@@ -30,49 +31,61 @@ class Destination:
     target: str | None
 
 
-def destinations(name: str) -> list[Destination]:
+def destinations(name: str, *, floats: bool = False) -> list[Destination]:
     """Return what `name` stands for: one destination for a target or scheme, for a board one an engine with INT8.
 
+    With `floats` a board stands for all engines that it runs, those without INT8 included.
+
     Raises:
-        InputError: no target, scheme or board is called so, or no scheme fits the board.
+        InputError: no target, scheme or board is called so, or edgecnn has nothing for the board's engines.
     """
     if name in TARGETS:
         return [_of_target(name)]
     if name in SCHEMES:
-        same = [target for target, row in TARGETS.items() if row.scheme == name]
-        return [_of_target(same[0]) if same else _of_scheme(name)]
+        return [_of_scheme(name, _ENGINES.get(name, name.partition("_")[0]))]
     if not name.endswith((".yaml", ".yml")) and "/" not in name and name not in shared.names("devices"):
         known = [*TARGETS, *SCHEMES, *shared.names("devices")]
         raise InputError(f"unknown target '{name}'{nearest(name, known)}")
     device = load_device(name)
-    found = {scheme: None for support in device.engines if (scheme := _scheme_on(device, support)) in SCHEMES}
+    wanted = [support for support in device.engines if floats or "int8" in support.precisions]
+    found = {place.name: place for support in wanted for place in places_on(device, support)}
     if not found:
         engines = ", ".join(sorted({support.engine for support in device.engines}))
-        raise InputError(f"{device.name}: edgecnn has no INT8 scheme for its engines yet ({engines})")
-    return [destination for scheme in found for destination in destinations(str(scheme))]
+        what = "target" if floats else "INT8 scheme"
+        raise InputError(f"{device.name}: edgecnn has no {what} for its engines yet ({engines})")
+    return list(found.values())
+
+
+def places_on(device: Device, support: EngineSupport) -> list[Destination]:
+    """Return the destination that an engine on a unit of a board is; none where edgecnn has nothing for it."""
+    name = _name_on(device, support)
+    if name in SCHEMES:
+        return [_of_scheme(name, support.engine)]
+    return [_of_target(name)] if name in TARGETS else []
 
 
 def _of_target(name: str) -> Destination:
     return Destination(name, TARGETS[name].scheme, TARGETS[name].engine, name)
 
 
-def _of_scheme(name: str) -> Destination:
-    return Destination(name, name, _ENGINES.get(name, name.partition("_")[0]), None)
+def _of_scheme(name: str, engine: str) -> Destination:
+    same = [target for target, row in TARGETS.items() if (row.scheme, row.engine) == (name, engine)]
+    if not same:
+        return Destination(name, name, engine, None)
+    return _of_target(name if name in same else same[0])
 
 
-def _scheme_on(device: Device, support: EngineSupport) -> str | None:
-    """Return the name that the scheme for an engine of a board has, None where there is no INT8 on it."""
-    if "int8" not in support.precisions:
-        return None
+def _name_on(device: Device, support: EngineSupport) -> str:
+    """Return how the scheme, or the target where that has another name, of an engine of a board is called."""
     if support.engine == "openvino":
         return f"openvino_{support.unit}"
     if support.engine == "tensorrt":
         # DLA has rules of its own, which are not TensorRT's on the GPU.
         version = device.software.tensorrt.value if device.software.tensorrt else None
-        return f"tensorrt_{version.partition('.')[0]}" if version and support.unit == "gpu" else None
+        return f"tensorrt_{version.partition('.')[0]}" if version and support.unit == "gpu" else ""
     if support.engine == "onnxruntime":
         if device.arch == "aarch64":
             return "onnxruntime_arm"
         isa = device.cpu.isa.value or ""
         return "onnxruntime_x86" if any(flag in isa for flag in _VNNI) else "onnxruntime_avx2"
-    return {"onnxruntime-qnn": "qnn"}.get(support.engine, support.engine)
+    return _SCHEMES_OF.get(support.engine, support.engine)

@@ -15,6 +15,8 @@ LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 QUANTIZED = frozenset(
     {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "ConvInteger", "MatMulInteger", "MatMulNBits"}
 )
+PAIRED = frozenset({"QuantizeLinear", "DequantizeLinear"})
+"""What stands around an operator in a quantized file that says in float what every engine makes INT8 of."""
 KNOWN = frozenset({"", "ai.onnx"})
 OTHER_FILES = {
     b"PK\x03\x04": "a zip archive (a PyTorch checkpoint?); export it to ONNX first",
@@ -25,8 +27,8 @@ OTHER_FILES = {
 LARGEST = 2**31 - 1
 
 
-def load_model(path: Path) -> onnx.ModelProto:
-    """Return the CNN in the ONNX file at `path`, external data included.
+def load_model(path: Path, *, quantized: bool = False) -> onnx.ModelProto:
+    """Return the CNN in the ONNX file at `path`, external data included; one with Q/DQ pairs only where `quantized`.
 
     A child process with limits on memory and time reads the file first, so that a hostile one ends only that child.
     Operators of other domains than ONNX's own are let through; `foreign_operators` names them.
@@ -42,8 +44,13 @@ def load_model(path: Path) -> onnx.ModelProto:
         model = read_onnx.read(path)
     except ValueError as error:
         raise InputError(f"{path.name} {error}") from error
-    _check_model(path.name, model)
+    _check_model(path.name, model, PAIRED if quantized else frozenset())
     return model
+
+
+def is_quantized(model: onnx.ModelProto) -> bool:
+    """Whether the model holds Q/DQ pairs."""
+    return any(node.op_type in PAIRED for node in _nodes(model))
 
 
 def foreign_operators(model: onnx.ModelProto) -> tuple[str, ...]:
@@ -84,7 +91,7 @@ def _try_in_child(path: Path) -> None:
         raise InputError(f"{path.name} is damaged: reading it crashes or takes more memory than it is worth")
 
 
-def _check_model(name: str, model: onnx.ModelProto) -> None:
+def _check_model(name: str, model: onnx.ModelProto, taken: frozenset[str] = frozenset()) -> None:
     if model.ir_version > onnx.IR_VERSION:
         raise InputError(
             f"{name} has IR version {model.ir_version}, newer than onnx {onnx.__version__} knows ({onnx.IR_VERSION}); "
@@ -99,7 +106,7 @@ def _check_model(name: str, model: onnx.ModelProto) -> None:
     if model.ByteSize() > LARGEST:
         raise InputError(f"{name} is larger than 2 GB with its weights; that is no network for an edge device")
     for node in _nodes(model):
-        if node.op_type in QUANTIZED or node.op_type.startswith("QLinear"):
+        if node.op_type in QUANTIZED - taken or node.op_type.startswith("QLinear"):
             raise InputError(f"{name} is quantized already ('{node.op_type}' in it); give the float model it came from")
     if not any(_has_weights(model)):
         raise InputError(f"{name} is no CNN: no Conv, ConvTranspose, Gemm or MatMul in it has constant weights")

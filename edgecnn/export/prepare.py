@@ -109,6 +109,20 @@ def prepare(
     return Prepared(result, (*changes, *converted, *raised, *counted, *remarks), agreement.error, remarks)
 
 
+def settled(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]] | None = None) -> Prepared:
+    """Return `model` with fixed shapes, as `prepare` fixes them, and nothing else changed.
+
+    A quantized model wants that: any other change moves what its activations are rounded to.
+
+    Raises:
+        InputError: an open size without a shape, or a model that ONNX Runtime can't run.
+    """
+    work = ir.from_proto(_runnable(model))
+    changes = _settle(work, shapes or {})
+    infer_shapes(work)
+    return Prepared(_finished(work, [len(value.shape or ()) for value in work.graph.outputs]), changes, 0.0)
+
+
 def _runnable(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return a copy whose IR version is the least that its opset needs, if the file names one yet newer."""
     copy = onnx.ModelProto()

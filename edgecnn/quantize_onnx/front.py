@@ -6,8 +6,8 @@ from typing import Any
 from edgecnn.compile.specs import tensor_specs
 from edgecnn.core.errors import InputError, StageError
 from edgecnn.export.cut import Cut, cut_at, cut_before_varying
-from edgecnn.export.load_onnx import load_model
-from edgecnn.export.prepare import Prepared, prepare
+from edgecnn.export.load_onnx import is_quantized, load_model
+from edgecnn.export.prepare import Prepared, prepare, settled
 from edgecnn.quantize_onnx.options import Options
 
 TAIL = "tail.onnx"
@@ -24,6 +24,7 @@ class Front:
         shapes: fixed shapes of the original's inputs that have none.
         tail: what follows where it was cut; None where it was not.
         notes: what the user must know, a line each.
+        quantized: whether it holds Q/DQ pairs already, and is taken as it is.
     """
 
     original: Any
@@ -31,6 +32,7 @@ class Front:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     tail: Any = None
     notes: tuple[str, ...] = ()
+    quantized: bool = False
 
 
 def open_front(options: Options) -> Front:
@@ -40,7 +42,11 @@ def open_front(options: Options) -> Front:
         InputError: the file is no model that can be used, or it can't be cut there.
         StageError: preparing it would change what it computes.
     """
-    model = load_model(options.model)
+    model = load_model(options.model, quantized=options.quantized_too)
+    if is_quantized(model):
+        if options.outputs:
+            raise InputError("--outputs cuts float models; cut a quantized one before it is quantized")
+        return Front(model, settled(model, options.shapes), dict(options.shapes), quantized=True)
     if options.outputs:
         return _cut(cut_at(model, options.shapes, options.outputs), "as --outputs says")
     try:

@@ -38,7 +38,8 @@ class Options:
     Attributes:
         model: the ONNX file.
         targets: targets, schemes or boards by name.
-        calib: a folder of pictures, a picture, a video, or an .npz file with an array an input.
+        calib: a folder of pictures, a picture, a video, or an .npz file with an array an input; empty to draw inputs at
+            random, which proves engines and calibrates nothing.
         out: where the bundle goes.
         precision: `int8` quantizes all that the scheme takes, `mixed` what measurement recommends, `fp16` nothing.
         normalisation: how pixels become the model's input.
@@ -56,6 +57,7 @@ class Options:
         workdir: where temporary files go; None for a hidden folder beside `out`.
         replace: whether a bundle that is at `out` already is replaced.
         plain: whether nothing is corrected: no equalization, no learned rounding.
+        quantized_too: whether a model that holds Q/DQ pairs already is taken, as it is.
         replay: decisions of an earlier run, which are applied instead of searched for; `precision` is moot then.
     """
 
@@ -79,4 +81,5 @@ class Options:
     workdir: Path | None = None
     replace: bool = False
     plain: bool = False
+    quantized_too: bool = False
     replay: Decisions | None = None

@@ -1,62 +1,26 @@
 """The order: read, prepare, quantize for each target, compile, verify, time, seal, report. Nothing stays half done."""
 
-import shutil
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import msgspec
-from msgspec.structs import replace
-
-from edgecnn import __version__
 from edgecnn.bench import result as bench_result
 from edgecnn.bench import samples
 from edgecnn.bench.session import Plan, Subject, measure
-from edgecnn.compile.artefact import compile_artefact
-from edgecnn.compile.compiled import CompiledFiles
-from edgecnn.core import atomic, evidence
-from edgecnn.core.bundle import GOLDEN, MANIFEST, Artefact, DecodeSpec, Manifest, open_bundle, write_bundle
+from edgecnn.core.bundle import Artefact, open_bundle
 from edgecnn.core.destination import Destination, destinations
-from edgecnn.core.errors import EngineError, GateError, InputError, MissingExtraError
-from edgecnn.core.evidence import BenchResult, QuantizedModel, QuantizeResult, VerifyResult
-from edgecnn.core.npz import npz_bytes
+from edgecnn.core.errors import InputError, MissingExtraError
+from edgecnn.core.evidence import BenchResult, QuantizedModel, VerifyResult
 from edgecnn.core.registry import Entry, import_entry
 from edgecnn.core.workdir import temporary
-from edgecnn.quantize_onnx.front import TAIL
+from edgecnn.quantize_onnx.draft import Made, Steps, add, check_out, judged, publish, sealed
 from edgecnn.quantize_onnx.options import Options
-from edgecnn.quantize_onnx.replay import QUANTIZE, check_related
+from edgecnn.quantize_onnx.replay import check_related
 from edgecnn.quantize_onnx.source import Source, open_source_model
 from edgecnn.quantize_onnx.speed import speed_note, speedup
-from edgecnn.quantize_onnx.stand_in import compressed, stand_in, stands
-from edgecnn.quantize_onnx.variants import Variant, float_variants
+from edgecnn.quantize_onnx.stand_in import compressed
+from edgecnn.quantize_onnx.variants import float_variants
 from edgecnn.report.facts import gather
 from edgecnn.report.source import default_out
-from edgecnn.seal.stage import proven
-from edgecnn.verify.agreement import RUNS, Floor, verify_agreement
-from edgecnn.verify.labelled import verify_labelled
-
-TASK = "tensors"
-PACKAGES = ("numpy", "onnx", "onnx-ir", "onnxruntime")
-
-
-@dataclass(slots=True)
-class Made:
-    """What stands so far.
-
-    Attributes:
-        variants: what the bundle will hold, by artefact name.
-        quantized: how each model was quantized, of those left out too.
-        compiled: what variants were compiled to, by artefact name.
-        notes: what the user must know.
-    """
-
-    variants: dict[str, Variant] = field(default_factory=dict)
-    quantized: list[QuantizedModel] = field(default_factory=list)
-    compiled: dict[str, tuple[Artefact, CompiledFiles]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,30 +48,30 @@ def run(options: Options) -> Outcome:
         GateError: an engine does not give in FP32 what the model gives.
     """
     places = _places(options)
-    _check_out(options)
-    steps = _Steps(len(places) + 6)
+    check_out(options)
+    steps = Steps(len(places) + 6)
     with temporary(options.out, options.workdir) as work:
         steps.say(f"prepare {options.model.name}")
         source = open_source_model(options, work)
         check_related(str(options.model), source.model(), options.replay)
         made = Made(notes=list(source.notes))
         _tell_frames(source, made.notes)
-        _add(made, float_variants(source, places, work, made.notes))
+        add(made, float_variants(source, places, work, made.notes))
         for place in places:
             steps.say(f"{options.precision if options.replay is None else 'replay'} for {place.name}")
-            _add(made, compressed(source, place, work, made.notes))
+            add(made, compressed(source, place, work, made.notes))
         steps.say("compile")
-        draft, verified = _judged(source, made, work, steps)
+        draft, verified = judged(source, made, work, steps)
         steps.say("time")
         benched = _timed(options, made, draft, work)
         _tell_speed(made, benched)
         steps.say("seal")
-        sealed = _sealed(made, draft, verified, benched, work)
+        closed = sealed(made, draft, verified, benched, work)
         steps.say("report")
         report = _report(work, made.notes)
-        _publish(sealed, options.out)
+        publish(closed, options.out)
         if report is not None:
-            _publish(report, default_out(options.out))
+            publish(report, default_out(options.out))
         artefacts = open_bundle(options.out.resolve()).manifest.artefacts
     beside = default_out(options.out) if report is not None else None
     return Outcome(options.out, beside, verified, benched, tuple(made.quantized), artefacts, tuple(made.notes))
@@ -120,115 +84,6 @@ def _places(options: Options) -> list[Destination]:
     return list(found.values())
 
 
-def _check_out(options: Options) -> None:
-    if not options.out.exists():
-        return
-    if not (options.out / MANIFEST).is_file():
-        raise InputError(f"{options.out}: is there and is no bundle; only a bundle is replaced")
-    if not options.replace:
-        raise InputError(f"{options.out}: is there already; choose another name or give --force")
-
-
-def _add(made: Made, variants: Sequence[Variant]) -> None:
-    made.variants |= {variant.name: variant for variant in variants}
-    made.quantized += [variant.evidence for variant in variants if variant.evidence is not None]
-
-
-def _judged(source: Source, made: Made, work: Path, steps: "_Steps") -> tuple[Path, VerifyResult]:
-    """Return the draft bundle and its verdict; what misses the floor is left out, FP16 or FP32 stands in for it."""
-    draft = _draft(source, made, work)
-    steps.say("verify")
-    verified = _verified(source, made, draft, work)
-    while missed := [gate for gate in verified.gates if not gate.passed]:
-        for gate in missed:
-            variant = made.variants[gate.artefact]
-            ran = gate.rule != RUNS
-            if ran and variant.place is None:
-                raise GateError(f"{gate.text}; the engine does not compute what the model says")
-            advice = "; --precision mixed may hold it" if ran and variant.precision == "int8" else ""
-            _leave_out(source, made, variant, gate.text, advice, work)
-        draft = _draft(source, made, work)
-        verified = _verified(source, made, draft, work)
-    return draft, verified
-
-
-def _leave_out(source: Source, made: Made, variant: Variant, why: str, advice: str, work: Path) -> None:
-    """Take `variant` out and note it; in the place of a destination's comes FP16, unless it was that.
-
-    Raises:
-        EngineError: it is the last in FP32.
-    """
-    del made.variants[variant.name]
-    if variant.place is None:
-        if not any(other.precision == "fp32" for other in made.variants.values()):
-            raise EngineError(why)
-        made.notes.append(f"{why}; left out, FP32 is there for the other engines")
-        return
-    halves = stand_in(source, variant.place, work) if variant.precision != "fp16" else []
-    made.notes.append(f"{why}; left out, {stands(halves)}{advice}")
-    _add(made, halves)
-
-
-def _draft(source: Source, made: Made, work: Path) -> Path:
-    """Compile what is not compiled yet and write the bundle that nothing has judged."""
-    while new := [variant for name, variant in made.variants.items() if name not in made.compiled]:
-        for variant in new:
-            _compile(source, made, variant, work)
-    files: dict[str, Path | bytes] = {GOLDEN: npz_bytes(source.golden)}
-    artefacts = []
-    for variant in made.variants.values():
-        artefact, compiled = made.compiled[variant.name]
-        artefacts.append(artefact)
-        files |= dict(zip(artefact.files, compiled.files, strict=True))
-    versions = {name: version(name) for name in PACKAGES}
-    record = QuantizeResult(tuple(made.quantized), versions)
-    evidence.write(work / "quantize" / QUANTIZE, record)
-    files[QUANTIZE] = work / "quantize" / QUANTIZE
-    if source.tail is not None:
-        files[TAIL] = source.tail.SerializeToString(deterministic=True)
-    manifest = Manifest(
-        name=source.options.model.stem,
-        task=TASK if source.labelled is None else source.labelled.asked.task,
-        frame=source.frame,
-        decode=_tensors(source) if source.labelled is None else source.labelled.decode,
-        artefacts=tuple(artefacts),
-        files={},
-        provenance=_provenance(source, made, versions),
-    )
-    return write_bundle(work / "draft", manifest, files)
-
-
-def _tensors(source: Source) -> DecodeSpec:
-    return DecodeSpec(TASK, {"outputs": [msgspec.to_builtins(spec) for spec in source.outputs]})
-
-
-def _compile(source: Source, made: Made, variant: Variant, work: Path) -> None:
-    """Compile `variant`; what its engine refuses is left out."""
-    try:
-        artefact, compiled = compile_artefact(
-            variant.name, variant.target, variant.precision, variant.source, work / "compiled"
-        )
-    except EngineError as error:
-        _leave_out(source, made, variant, str(error), "", work)
-        return
-    artefact = replace(artefact, engine=variant.engine, notes=variant.notes)
-    made.compiled[variant.name] = (artefact, compiled)
-
-
-def _verified(source: Source, made: Made, draft: Path, work: Path) -> VerifyResult:
-    options = source.options
-    simulated = {name: variant.source.read_bytes() for name, variant in made.variants.items() if not variant.timed}
-    found = verify_agreement(
-        draft.resolve(), source.held, source.judge, Floor(options.min_agreement), options.threads, simulated
-    )
-    if (labelled := source.labelled) is not None:
-        found = verify_labelled(
-            found, draft.resolve(), labelled.verdict, labelled.asked.max_drop, options.threads, simulated
-        )
-    evidence.write(work / "verify" / "verify.json", found)
-    return found
-
-
 def _timed(options: Options, made: Made, draft: Path, work: Path) -> BenchResult:
     names = [name for name, variant in made.variants.items() if variant.timed]
     plan = Plan(seconds=options.seconds, threads=options.threads, scenarios=("single",), cold_starts=0)
@@ -236,16 +91,6 @@ def _timed(options: Options, made: Made, draft: Path, work: Path) -> BenchResult
     folder = work / "bench"
     folder.mkdir()
     return bench_result.write(outcome, names, folder / "bench.json", folder / samples.FILE)
-
-
-def _sealed(made: Made, draft: Path, verified: VerifyResult, benched: BenchResult, work: Path) -> Path:
-    opened = open_bundle(draft.resolve())
-    manifest = replace(
-        opened.manifest,
-        artefacts=tuple(proven(artefact, verified, benched) for artefact in opened.manifest.artefacts),
-        provenance={**opened.manifest.provenance, "benched_on": benched.environment, "notes": made.notes},
-    )
-    return write_bundle(work / "seal" / "bundle", manifest, {name: opened.read(name) for name in opened.manifest.files})
 
 
 def _report(work: Path, notes: list[str]) -> Path | None:
@@ -257,11 +102,6 @@ def _report(work: Path, notes: list[str]) -> Path | None:
         return None
     write(work / "report", gather({name: (work / name).resolve() for name in ("quantize", "verify", "bench", "seal")}))
     return work / "report"
-
-
-def _publish(folder: Path, target: Path) -> None:
-    with atomic.new_folder(target) as new:
-        shutil.copytree(folder, new, dirs_exist_ok=True)
 
 
 def _tell_frames(source: Source, notes: list[str]) -> None:
@@ -283,38 +123,3 @@ def _tell_speed(made: Made, benched: BenchResult) -> None:
         gain = speedup(benched.ratios, variant.name, base)
         if gain is not None and (text := speed_note(variant.name, base, gain)):
             made.notes.append(text)
-
-
-def _provenance(source: Source, made: Made, versions: dict[str, str]) -> dict[str, Any]:
-    options = source.options
-    compiled = [files.versions for _, files in made.compiled.values()]
-    return {
-        "edgecnn": __version__,
-        "model": {"file": options.model.name, "sha256": atomic.sha256_file(options.model)},
-        "prepared": list(source.changes),
-        "calibration": {"source": Path(options.calib).name, "fitted": len(source.fit), "judged": len(source.held)},
-        "pre-processing": _normalisation(source),
-        "versions": dict(sorted({key: v for one in [*compiled, versions] for key, v in one.items()}.items())),
-        "schemes": {
-            Path(record.file).stem: {"name": record.scheme, "ranges": record.ranges} for record in made.quantized
-        },
-    }
-
-
-def _normalisation(source: Source) -> dict[str, Any]:
-    if source.baked is None:
-        return {"baked": False}
-    ask = source.options.normalisation
-    return {"baked": True, "scale": ask.scale, "mean": list(ask.mean), "std": list(ask.std), "color": ask.color}
-
-
-class _Steps:
-    """Tells on stderr which step of how many begins."""
-
-    def __init__(self, total: int) -> None:
-        self._total, self._done = total, 0
-
-    def say(self, text: str) -> None:
-        self._done += 1
-        sys.stderr.write(f"[{self._done}/{self._total}] {text}\n")
-        sys.stderr.flush()

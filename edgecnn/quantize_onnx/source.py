@@ -1,6 +1,6 @@
 """What all targets share: the model in float, frames to fit and to judge on, what FP32 answers, golden vectors."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from edgecnn.data.calibration import is_arrays, parted, spool_arrays, spool_fram
 from edgecnn.data.picture_input import PictureInput, picture_input
 from edgecnn.data.spool import Feeds, Spool, write_spool
 from edgecnn.export.bake_frames import bake_frames
-from edgecnn.export.prepare import prepare
+from edgecnn.export.prepare import prepare, settled
 from edgecnn.metrics.agreement import AgreementJudge
 from edgecnn.quantize_onnx.front import open_front
 from edgecnn.quantize_onnx.labelled import Labelled, open_labelled
@@ -27,6 +27,10 @@ from edgecnn.runtime.preprocess import prepare as stretched
 
 IMAGE = "image"
 GOLDEN_FRAMES = 4
+DRAWN = "drawn at random"
+"""Where frames come from if nobody gives any."""
+DRAWN_FRAMES = 8
+_BELOW = {"bool": 2, "int8": 128}
 REFERENCE = "onnxruntime"
 
 
@@ -50,6 +54,7 @@ class Source:
         tail: what follows where the network was cut, in float; None where it was not.
         labelled: labelled frames, where the user gave some.
         notes: what the user must know of model and frames, a line each.
+        quantized: whether the model came with Q/DQ pairs, and is taken as it is.
     """
 
     options: Options
@@ -70,13 +75,18 @@ class Source:
     tail: Any = None
     labelled: Labelled | None = None
     notes: tuple[str, ...] = ()
+    quantized: bool = False
     _models: dict[int, Any] = field(default_factory=dict)
 
     def model(self, least: int = 0) -> Any:
         """Return the float model, its pre-processing baked in, at opset `least` where its own is older than that."""
         opset = least if least > self.opset else 0
         if opset not in self._models:
-            raised = prepare(self.original, shapes=self.shapes, opset=opset or None)
+            raised = (
+                settled(self.original, self.shapes)
+                if self.quantized
+                else prepare(self.original, shapes=self.shapes, opset=opset or None)
+            )
             self._models[opset] = self._with_frames(raised.model)
         return self._models[opset]
 
@@ -105,7 +115,8 @@ def open_source_model(options: Options, work: Path) -> Source:
     baked = picture if picture is not None and _bakes(options, picture) else None
     # The original is asked in its own terms, so that what it answers proves the baked pre-processing too.
     own = held if baked is None else held.changed(lambda feeds: _normalised(feeds, options, baked))
-    answers = write_spool(work / "answers", _answers(prepared.model, inputs, outputs, own, options.threads))
+    told = {"threads": options.threads, **({"integer_kernels": False} if opened.quantized else {})}
+    answers = write_spool(work / "answers", _answers(prepared.model, inputs, outputs, own, told))
     # A search that saw the frames of the verdict would find what flatters it.
     every = range(len(held))
     verdict, search = (every[0::2], every[1::2]) if apart else (every, every)
@@ -134,12 +145,16 @@ def open_source_model(options: Options, work: Path) -> Source:
         shapes=opened.shapes,
         tail=opened.tail,
         labelled=labelled,
+        quantized=opened.quantized,
         notes=(*opened.notes, *prepared.remarks, *alike, *(labelled.notes if labelled is not None else ())),
     )
 
 
 def _frames(options: Options, inputs: tuple[TensorSpec, ...], work: Path) -> tuple[Spool, PictureInput | None]:
     """Return the frames as they are read, and the picture's input where they are pictures."""
+    if not options.calib:
+        taken = picture_input(inputs) if _one_frame(inputs) else None
+        return write_spool(work / "frames", _drawn(inputs)), taken
     folder = work / "frames"
     if is_arrays(options.calib):
         return spool_arrays(options.calib, inputs, options.frames, folder), None
@@ -151,11 +166,26 @@ def _frames(options: Options, inputs: tuple[TensorSpec, ...], work: Path) -> tup
     ), picture
 
 
+def _drawn(inputs: tuple[TensorSpec, ...]) -> Iterator[Feeds]:
+    rng = np.random.default_rng(0)
+    for _ in range(DRAWN_FRAMES):
+        yield {
+            spec.name: rng.standard_normal(spec.shape).astype(spec.dtype)
+            if np.dtype(spec.dtype).kind == "f"
+            else rng.integers(0, _BELOW.get(spec.dtype, 256), spec.shape).astype(spec.dtype)
+            for spec in inputs
+        }
+
+
 def _as_taken(spool: Spool, options: Options, picture: PictureInput) -> Spool:
     """Return pictures as artefacts will take them."""
     if _is_frame(picture) or _bakes(options, picture):
         return spool
     return spool.changed(lambda feeds: _normalised(feeds, options, picture))
+
+
+def _one_frame(inputs: tuple[TensorSpec, ...]) -> bool:
+    return len(inputs) == 1 and inputs[0].layout == "NHWC"
 
 
 def _is_frame(picture: PictureInput) -> bool:
@@ -176,10 +206,14 @@ def _normalised(feeds: Feeds, options: Options, picture: PictureInput) -> Feeds:
 
 
 def _answers(
-    model: Any, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], frames: Spool, threads: int
+    model: Any,
+    inputs: tuple[TensorSpec, ...],
+    outputs: tuple[TensorSpec, ...],
+    frames: Spool,
+    options: Mapping[str, Any],
 ) -> Iterator[Feeds]:
     data = model.SerializeToString()
-    engine = resolve("engine", REFERENCE)({"model.onnx": data}, inputs, outputs, {"threads": threads})
+    engine = resolve("engine", REFERENCE)({"model.onnx": data}, inputs, outputs, options)
     with bar("FP32 reference", len(frames)) as shown:
         for feeds in frames:
             yield engine.infer(feeds)

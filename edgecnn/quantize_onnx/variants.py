@@ -66,8 +66,10 @@ def runs_here(place: Destination) -> str | None:
 def float_variants(source: Source, places: Sequence[Destination], work: Path, notes: list[str]) -> list[Variant]:
     """Return the model in FP32, once for each target; ONNX Runtime's stands in where none of them runs here.
 
-    A target that can't read the model is left out, and why goes into `notes`.
+    A model that came with Q/DQ pairs is in INT8 instead. A target that can't read the model is left out, and why goes
+    into `notes`.
     """
+    precision: Precision = "int8" if source.quantized else "fp32"
     file = work / "float.onnx"
     _write(file, source.model())
     found = []
@@ -76,10 +78,10 @@ def float_variants(source: Source, places: Sequence[Destination], work: Path, no
         if source.opset > row.opset:
             notes.append(f"{place.name}: left out: {_too_new(source, str(place.target), row.opset)}")
         else:
-            found.append(_variant(f"{place.target}-fp32", place, file, "fp32"))
+            found.append(_variant(f"{place.target}-{precision}", place, file, precision))
     if not any(variant.timed for variant in found):
         own = Destination(REFERENCE, TARGETS[REFERENCE].scheme, REFERENCE, REFERENCE)
-        found.insert(0, _variant(f"{REFERENCE}-fp32", own, file, "fp32"))
+        found.insert(0, _variant(f"{REFERENCE}-{precision}", own, file, precision))
     return [replace(variant, place=None) for variant in found]
 
 
