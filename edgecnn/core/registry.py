@@ -1,13 +1,13 @@
 """Plain tables from a name to where its code lives. Nothing is imported until a name is asked for.
 
-Other packages add rows through entry points in the groups `edgecnn.engines`, `edgecnn.models`, `edgecnn.metrics`, ...
+Other packages add rows through entry points in the groups `edgecnn.engines`, `edgecnn.targets`, `edgecnn.metrics`, ...
 """
 
 import difflib
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, final
 
 from edgecnn.core.errors import InputError, MissingExtraError
 
@@ -59,6 +59,41 @@ class Target(NamedTuple):
     fp16: Literal["", "compiler", "graph"] = ""
 
 
+@final
+class Targets(MutableMapping[str, Target]):
+    """Our rows, then those that other packages add by entry points of `edgecnn.targets`, each naming a `Target`.
+
+    Theirs are looked for when a name is not ours, or when all are listed; none of them is imported before it is used.
+    """
+
+    def __init__(self, ours: Mapping[str, Target]) -> None:
+        self._ours = dict(ours)
+
+    def __getitem__(self, name: str) -> Target:
+        """Return the row, or raise `KeyError`."""
+        if name in self._ours:
+            return self._ours[name]
+        found: Target = import_entry(_plugins("target")[name], f"target '{name}'")
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether there is such a row, without importing it."""
+        return name in self._ours or name in _plugins("target")
+
+    def __setitem__(self, name: str, row: Target) -> None:
+        self._ours[name] = row
+
+    def __delitem__(self, name: str) -> None:
+        del self._ours[name]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._ours
+        yield from (name for name in _plugins("target") if name not in self._ours)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 TASKS: dict[str, Task] = {
     "lanes": Task("lane_rows", "lane_rows", "lane_rows", "tusimple", "accuracy", "lanes"),
     "drive": Task("drive", "drive", "drive", "scene", "figure", "scene"),
@@ -88,7 +123,7 @@ _TENSORRT: tuple[tuple[str, int, int, Literal["compiler", "graph"]], ...] = (
     # Its parser reads opset 25; nothing that edgecnn exports needs more than 20.
     ("tensorrt_11", 11, 20, "graph"),
 )
-TARGETS: dict[str, Target] = {
+_TARGETS: dict[str, Target] = {
     "openvino": Target(_OPENVINO, "openvino", "openvino_cpu", 20, fp16="compiler"),
     "onnxruntime": Target(_ONNXRUNTIME, "onnxruntime", "onnxruntime_x86", 20),
     "openvino_gpu": Target(_OPENVINO, "openvino", "openvino_gpu", 20, {"device": "GPU"}, fp16="compiler"),
@@ -136,6 +171,7 @@ TARGETS: dict[str, Target] = {
         Entry("edgecnn.compile.litert_from_onnx:compile_model", "litert"), "litert", "litert", 20, fp16="compiler"
     ),
 }
+TARGETS = Targets(_TARGETS)
 ON_DEVICE: dict[str, Entry] = {
     "tensorrt": Entry("edgecnn.runtime.engines.tensorrt_build:build_on_device", "tensorrt"),
 }
