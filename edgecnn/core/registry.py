@@ -73,7 +73,10 @@ class Targets(MutableMapping[str, Target]):
         """Return the row, or raise `KeyError`."""
         if name in self._ours:
             return self._ours[name]
-        found: Target = import_entry(_plugins("target")[name], f"target '{name}'")
+        entry = _plugins("target")[name]
+        found = import_entry(entry, f"target '{name}'")
+        if not isinstance(found, Target):
+            raise InputError(f"target '{name}': '{entry.path}' is no edgecnn.core.registry.Target")
         return found
 
     def __contains__(self, name: object) -> bool:

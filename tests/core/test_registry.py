@@ -58,6 +58,21 @@ def test_another_package_adds_an_engine_by_entry_point(monkeypatch):
     assert "theirs" not in registry.known("metric")
 
 
+def test_another_package_adds_a_target_by_entry_point(monkeypatch):
+    ours = list(registry.TARGETS)
+    point = EntryPoint("theirs", "edgecnn.core.registry:TARGETS", "edgecnn.targets")
+    _with_plugins(monkeypatch, point, EntryPoint("openvino", "no.such:ROW", "edgecnn.targets"))
+    assert list(registry.TARGETS) == [*ours, "theirs"]
+    assert len(registry.TARGETS) == len(ours) + 1
+    assert "theirs" in registry.TARGETS
+    assert registry.TARGETS["openvino"].engine == "openvino"
+    with pytest.raises(InputError, match=r"'theirs'.*no edgecnn\.core\.registry\.Target"):
+        registry.TARGETS["theirs"]
+    monkeypatch.setattr(registry, "THEIRS", registry.TARGETS["openvino"], raising=False)
+    _with_plugins(monkeypatch, EntryPoint("theirs", "edgecnn.core.registry:THEIRS", "edgecnn.targets"))
+    assert registry.TARGETS["theirs"] is registry.TARGETS["openvino"]
+
+
 def test_a_plugin_can_not_take_the_place_of_a_part_of_edgecnn(monkeypatch):
     _with_plugins(monkeypatch, EntryPoint("null", "collections:OrderedDict", "edgecnn.engines"))
     assert registry.resolve("engine", "null").__module__ == "edgecnn.runtime.engines.null"
@@ -76,5 +91,5 @@ def test_every_task_and_target_names_parts_that_exist():
         assert task.codec
     for target in registry.TARGETS.values():
         assert target.engine in registry.ENGINES
-        assert target.scheme in registry.SCHEMES
+        assert target.scheme in {"", *registry.SCHEMES}
         assert callable(registry.import_entry(target.compiler, "compiler"))
