@@ -10,6 +10,7 @@ import click
 EXTRAS = {
     "onnxruntime": ("onnxruntime",),
     "openvino": ("openvino",),
+    "tensorrt": ("cuda-bindings",),
     "train": ("torch", "safetensors"),
     "export": ("torch", "onnx", "onnx-ir", "onnxscript"),
     "quantize": ("onnx", "onnx-ir", "onnxruntime"),
