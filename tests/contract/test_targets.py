@@ -1,4 +1,4 @@
-"""Every target of the registry compiles in both precisions, the same each time, and what it leaves runs or says why not.
+"""Every target of the registry compiles in both precisions, the same each time; what it leaves runs or says why not.
 
 The engine contract takes one target an engine in depth; this one takes all the others once.
 """
@@ -12,8 +12,8 @@ from edgecnn.core.errors import EdgecnnError
 from edgecnn.core.registry import ENGINES, TARGETS, known, resolve
 
 IN_DEPTH = {case.target for case in CASES.values()}
-NEVER_THE_SAME = {"onnxruntime-mobile"}
-"""ONNX Runtime writes its own format in the order of a hash table."""
+NEVER_THE_SAME = {"onnxruntime-mobile", "openvino-blob"}
+"""ONNX Runtime writes its own format in the order of a hash table; a blob holds what one machine made of a network."""
 OTHERS = [(name, precision) for name in TARGETS if name not in IN_DEPTH for precision in ("fp32", "int8")]
 
 
