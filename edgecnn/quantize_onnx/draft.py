@@ -19,6 +19,7 @@ from edgecnn.core.bundle import GOLDEN, MANIFEST, Artefact, DecodeSpec, Manifest
 from edgecnn.core.errors import EngineError, GateError, InputError
 from edgecnn.core.evidence import BenchResult, QuantizedModel, QuantizeResult, VerifyResult
 from edgecnn.core.npz import npz_bytes
+from edgecnn.quantize_onnx.departure import departs
 from edgecnn.quantize_onnx.front import TAIL
 from edgecnn.quantize_onnx.options import Options
 from edgecnn.quantize_onnx.replay import QUANTIZE
@@ -81,7 +82,7 @@ def judged(source: Source, made: Made, work: Path, steps: "Steps") -> tuple[Path
             variant = made.variants[gate.artefact]
             ran = gate.rule != RUNS
             if ran and variant.place is None:
-                raise GateError(f"{gate.text}; the engine does not compute what the model says")
+                raise GateError(f"{gate.text}; {departs(draft, variant.name, variant.source, source.options.threads)}")
             advice = "; --precision mixed may hold it" if ran and variant.precision == "int8" else ""
             leave_out(source, made, variant, gate.text, advice, work)
         draft = _draft(source, made, work)

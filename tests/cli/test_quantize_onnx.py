@@ -17,6 +17,7 @@ from edgecnn.compile.artefact import compile_artefact
 from edgecnn.core.bundle import open_bundle
 from edgecnn.core.errors import EngineError
 from edgecnn.core.workdir import temporary
+from edgecnn.quantize_onnx import draft
 from edgecnn.quantize_onnx import run as quantize_run
 from edgecnn.runtime import load
 from edgecnn.verify import agreement
@@ -169,7 +170,7 @@ def test_what_misses_the_floor_is_left_out_and_said(place, capsys, monkeypatch):
         gates = tuple(msgspec.structs.replace(g, passed=not g.artefact.endswith("-int8")) for g in found.gates)
         return msgspec.structs.replace(found, gates=gates)
 
-    monkeypatch.setattr(quantize_run, "verify_agreement", strict)
+    monkeypatch.setattr(draft, "verify_agreement", strict)
     out = place / "out" / "floor"
     assert asked(place, "net.onnx", "pictures", out, "--target", "openvino", "--keep-input") == 0
     names = [artefact.name for artefact in open_bundle(out).manifest.artefacts]
@@ -206,7 +207,7 @@ def test_what_the_engine_refuses_is_left_out_unless_it_is_fp32(place, capsys, mo
             raise EngineError(f"no engine takes {name}")
         return compile_artefact(name, *arguments)
 
-    monkeypatch.setattr(quantize_run, "compile_artefact", picky)
+    monkeypatch.setattr(draft, "compile_artefact", picky)
     refused = "-int8"
     out = place / "out" / "refused"
     assert asked(place, "net.onnx", "x.npz", out, "--target", "openvino") == 0
@@ -220,10 +221,10 @@ def test_what_the_engine_refuses_is_left_out_unless_it_is_fp32(place, capsys, mo
 def test_what_its_engine_fails_to_run_is_left_out_and_the_others_go_on(place, capsys, monkeypatch):
     opened = agreement.artefact_model
 
-    def failing(bundle, artefact, threads, *, emulated):
+    def failing(bundle, artefact, threads, simulated):
         if artefact.name in broken:
             raise EngineError(f"{artefact.engine}: no memory")
-        return opened(bundle, artefact, threads, emulated=emulated)
+        return opened(bundle, artefact, threads, simulated)
 
     monkeypatch.setattr(agreement, "artefact_model", failing)
     broken = {"openvino-fp32", "onnxruntime-int8"}

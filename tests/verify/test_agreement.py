@@ -27,13 +27,14 @@ def bundle(tmp_path_factory, lane_bundle_of, lane_artefact):
         answers = [model.infer({"image": frame[None]}) for frame in frames]
     golden = {"input:image": frames} | {f"output:{k}": np.concatenate([a[k] for a in answers]) for k in answers[0]}
     files = {name: opened.read(name) for name in opened.manifest.files} | {GOLDEN: npz_bytes(golden)}
-    return write_bundle(folder / "whole", opened.manifest, files), [{"image": f[None]} for f in frames], answers
+    path = write_bundle(folder / "whole", opened.manifest, files)
+    return path, [{"image": f[None]} for f in frames], answers, opened.read(rows[2].files[0])
 
 
 def test_every_artefact_gets_a_verdict_and_a_gate(bundle):
-    path, feeds, answers = bundle
+    path, feeds, answers, source = bundle
     judge = AgreementJudge(answers)
-    found = verify_agreement(path, feeds, judge, Floor(98.0), 1, {NAMES[2]})
+    found = verify_agreement(path, feeds, judge, Floor(98.0), 1, {NAMES[2]: source})
     assert found.passed
     assert found.reference == NAMES[0]
     assert [verdict.artefact for verdict in found.verdicts] == list(NAMES)
@@ -47,10 +48,10 @@ def test_every_artefact_gets_a_verdict_and_a_gate(bundle):
 
 
 def test_a_gate_says_which_output_missed_by_how_much(bundle):
-    path, feeds, answers = bundle
+    path, feeds, answers, source = bundle
     rng = np.random.default_rng(1)
     other = [{**a, "exist": a["exist"] + rng.normal(0, 9, a["exist"].shape).astype(np.float32)} for a in answers]
-    found = verify_agreement(path, feeds, AgreementJudge(other), Floor(98.0), 1, {NAMES[2]})
+    found = verify_agreement(path, feeds, AgreementJudge(other), Floor(98.0), 1, {NAMES[2]: source})
     assert not found.passed
     for gate in found.gates:
         assert gate.rule == "min_agreement"
@@ -63,14 +64,14 @@ def test_a_gate_says_which_output_missed_by_how_much(bundle):
 def test_an_engine_that_fails_is_a_gate_and_the_others_go_on(bundle, monkeypatch, broken):
     opened = agreement.artefact_model
 
-    def failing(bundle, artefact, threads, *, emulated):
+    def failing(bundle, artefact, threads, simulated):
         if artefact.name == broken:
             raise EngineError("out of registers")
-        return opened(bundle, artefact, threads, emulated=emulated)
+        return opened(bundle, artefact, threads, simulated)
 
     monkeypatch.setattr(agreement, "artefact_model", failing)
-    path, feeds, answers = bundle
-    found = verify_agreement(path, feeds, AgreementJudge(answers), Floor(98.0), 1, {NAMES[2]})
+    path, feeds, answers, source = bundle
+    found = verify_agreement(path, feeds, AgreementJudge(answers), Floor(98.0), 1, {NAMES[2]: source})
     assert [verdict.artefact for verdict in found.verdicts] == [name for name in NAMES if name != broken]
     assert [(gate.artefact, gate.rule, gate.text) for gate in found.gates if not gate.passed] == [
         (broken, RUNS, f"{broken}: out of registers")
