@@ -16,7 +16,7 @@ from edgecnn.compile.ncnn.one_frame import one_frame
 from edgecnn.compile.ncnn.source import Source
 from edgecnn.compile.ncnn.tidy import INT8, tidy
 from edgecnn.compile.ncnn.translate import Port as Inner
-from edgecnn.compile.ncnn.translate import translate
+from edgecnn.compile.ncnn.translate import Translation, translate
 from edgecnn.compile.specs import tensor_specs
 from edgecnn.core import atomic
 from edgecnn.core.bundle import Precision
@@ -39,8 +39,7 @@ def compile_model(onnx: Path, out: Path, precision: Precision) -> CompiledFiles:
     """
     model = onnx_package.load(onnx)
     inputs, outputs = tensor_specs(model)
-    single, frames = one_frame(model)
-    made = translate(Source(single))
+    made, frames = _translated(model)
     network = made.network
     tidy(network)
     if precision == "fp16":
@@ -62,6 +61,19 @@ def compile_model(onnx: Path, out: Path, precision: Precision) -> CompiledFiles:
     for name, data in files.items():
         atomic.write_bytes(out / name, data)
     return CompiledFiles(tuple(out / name for name in files), {"ncnn": version("ncnn"), "onnx": version("onnx")})
+
+
+def _translated(model: onnx_package.ModelProto) -> tuple[Translation, int]:
+    """Return the network of one frame and how many the model takes."""
+    try:
+        single, frames = one_frame(model)
+    except EngineError as mixed:
+        # What looks like frames may be rows of a matrix, which ncnn has.
+        try:
+            return translate(Source(model)), 1
+        except EngineError:
+            raise mixed from None
+    return translate(Source(single)), frames
 
 
 def _port(spec: TensorSpec, inner: Inner) -> Port:

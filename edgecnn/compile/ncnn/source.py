@@ -12,6 +12,8 @@ from onnx.reference import ReferenceEvaluator
 
 from edgecnn.core.errors import EngineError, line_of
 
+EVALUATED = 19
+"""The oldest opset of which ONNX's own evaluator has QuantizeLinear; it means the same before."""
 MOST_FOLDED = 1 << 24
 """Elements of a constant's result beyond which it is not computed ahead."""
 
@@ -24,6 +26,14 @@ class Stored:
     scale: NDArray[Any]
     zero_point: NDArray[Any]
     axis: int
+
+    def real(self) -> NDArray[np.float32]:
+        """Return the real numbers."""
+        shape = [1] * self.integers.ndim
+        if self.scale.size > 1:
+            shape[self.axis] = -1
+        scale, zero = (np.asarray(part, np.float32).reshape(shape) for part in (self.scale, self.zero_point))
+        return np.asarray((self.integers.astype(np.float32) - zero) * scale, np.float32)
 
 
 class Node:
@@ -104,6 +114,11 @@ class Source:
             return False
         if any(np.prod(self.shapes.get(name, ())) > MOST_FOLDED for name in node.outputs):
             return False
+        if node.kind == "DequantizeLinear":
+            self.stored[node.outputs[0]] = stored = self._stored(node)
+            self.constants[node.outputs[0]] = stored.real()
+            return True
+        opset = max(self.opset, EVALUATED) if node.kind == "QuantizeLinear" else self.opset
         single = onnx.helper.make_model(
             onnx.helper.make_graph(
                 [node.proto],
@@ -112,15 +127,13 @@ class Source:
                 [onnx.helper.make_empty_tensor_value_info(name) for name in node.outputs if name],
                 [numpy_helper.from_array(self.constants[name], name) for name in dict.fromkeys(given)],
             ),
-            opset_imports=[onnx.helper.make_opsetid("", self.opset)],
+            opset_imports=[onnx.helper.make_opsetid("", opset)],
         )
         try:
             found = ReferenceEvaluator(single).run(None, {})
         except Exception as error:
             raise node.refuse(f"its constants can't be computed: {line_of(error)}") from error
         self.constants |= dict(zip([name for name in node.outputs if name], found, strict=True))
-        if node.kind == "DequantizeLinear":
-            self.stored[node.outputs[0]] = self._stored(node)
         return True
 
     def _stored(self, node: Node) -> Stored:

@@ -1,9 +1,11 @@
 """What makes the network ncnn's own: nothing unused, activations inside the layers before, one reader a blob."""
 
-from edgecnn.compile.ncnn.network import Layer, Network, Parameter, Weight
+from edgecnn.compile.ncnn.network import Layer, Network, Weight
 
 CONVOLUTIONS = frozenset({"Convolution", "ConvolutionDepthWise"})
 HOSTS = CONVOLUTIONS | {"Deconvolution", "DeconvolutionDepthWise", "InnerProduct"}
+ACTIVATIONS = {"ReLU": 1, "Clip": 3, "Sigmoid": 4, "Mish": 5, "HardSwish": 6}
+LEAKY = 2
 INT8, GIVES_INT8 = 8, 100
 """The parameter that says a layer has scales, and what is added to it where one of them is that of its result."""
 
@@ -28,7 +30,8 @@ def drop_unused(network: Network) -> None:
 
 def fuse_activations(network: Network) -> None:
     """Let convolutions and products apply the activation function that alone reads them."""
-    readers, gone = network.readers(), set()
+    readers = network.readers()
+    gone: set[str] = set()
     for layer in network.layers:
         if layer.kind not in HOSTS or 9 in layer.parameters:
             continue
@@ -47,16 +50,12 @@ def fuse_activations(network: Network) -> None:
 
 def _activation(layer: Layer) -> tuple[int, tuple[float, ...]] | None:
     """Return ncnn's number of a fused activation function and its parameters; None if `layer` is none."""
-    numbers = tuple(float(_number(value)) for _, value in sorted(layer.parameters.items()))
-    if layer.kind == "ReLU":
-        return (2, numbers) if numbers and numbers[0] else (1, ())
-    kinds = {"Clip": 3, "Sigmoid": 4, "Mish": 5, "HardSwish": 6}
-    return (kinds[layer.kind], numbers) if layer.kind in kinds else None
-
-
-def _number(value: Parameter) -> float:
-    assert not isinstance(value, tuple)  # noqa: S101 - activation functions have no lists
-    return value
+    if layer.kind not in ACTIVATIONS:
+        return None
+    numbers = tuple(float(value) for _, value in sorted(layer.parameters.items()) if not isinstance(value, tuple))
+    if layer.kind == "ReLU" and any(numbers):
+        return LEAKY, numbers
+    return ACTIVATIONS[layer.kind], () if layer.kind == "ReLU" else numbers
 
 
 def pass_on_int8(network: Network) -> None:

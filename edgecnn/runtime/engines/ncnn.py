@@ -155,8 +155,9 @@ def _blob(port: Port, frame: NDArray[Any]) -> ncnn.Mat:
             pixels = np.ascontiguousarray(frame).reshape(height, width, channels)
             return ncnn.Mat.from_pixels(pixels, _PIXELS[channels], width, height)
         frame = frame.reshape(height, width, channels).transpose(2, 0, 1)
-    # Cloned: a blob made of an array borrows its memory, and layers work in place.
-    return ncnn.Mat(np.ascontiguousarray(frame, np.float32).reshape(port.dims)).clone()
+    # A blob made of an array borrows its memory without holding on to it, so that the array has to outlive the copy.
+    array = np.ascontiguousarray(frame, np.float32).reshape(port.dims)
+    return ncnn.Mat(array).clone()
 
 
 def _succeed(status: int, what: str) -> None:

@@ -43,7 +43,7 @@ def reduce(b: Builder, node: Node) -> None:
     places = tuple(axis - (rank - len(dims)) for axis in axes)
     # Axes of size 1 need no sum, but a norm or a square all the same.
     places = places or (0,) * (x.shape[0] == 1)
-    parameters = {0: operation, 1: 0, 3: places, 4: 1, 5: 1}
+    parameters: dict[int, int | tuple[int, ...]] = {0: operation, 1: 0, 3: places, 4: 1, 5: 1}
     [made] = b.emit("Reduction", [b.view(x, dims)], parameters, name=node.outputs[0])
     b.put(node.outputs[0], made, tuple(1 if place in places else size for place, size in enumerate(dims)))
 
