@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from edgecnn.cli.given_model import kind_of
 from edgecnn.cli.options import run_recipe
@@ -119,22 +120,23 @@ def _show(outcome: Any, *, as_json: bool) -> None:
 
 
 def _build_here(path: Path, given: dict[str, Any], *, as_json: bool) -> None:
-    from edgecnn.core.bundle import open_bundle
-    from edgecnn.core.registry import ON_DEVICE, import_entry
+    import msgspec
 
-    bundle = open_bundle(path)
-    found = [artefact for artefact in bundle.manifest.artefacts if artefact.engine in ON_DEVICE]
-    if not found:
-        raise InputError(f"{path}: none of its engines is built on the device; it runs as it is")
-    rows = []
-    for artefact in found:
-        build = import_entry(ON_DEVICE[artefact.engine], f"building for '{artefact.engine}'")
-        rows.append({"artefact": artefact.name, **build(bundle, artefact, {"threads": given["threads"]})})
+    from edgecnn.compile.on_device import build_on_device
+
+    # Loading finds the engine again under the same options only.
+    options = {"threads": given["threads"]} if _given("threads") else {}
+    built = build_on_device(path, options=options, say=lambda text: click.echo(text, err=True))
     if as_json:
-        click.echo(json.dumps({"bundle": str(path), "built": rows}))
+        click.echo(json.dumps({"bundle": str(path), "built": [msgspec.to_builtins(one) for one in built]}))
         return
-    for row in rows:
-        click.echo(f"{row.pop('artefact')}: " + ", ".join(f"{key} {value}" for key, value in row.items()))
+    for one in built:
+        told = ", ".join(f"{key} {value}" for key, value in one.facts.items())
+        click.echo(f"{one.artefact}: built by {one.by}: {told}")
+
+
+def _given(name: str) -> bool:
+    return click.get_current_context().get_parameter_source(name) is not ParameterSource.DEFAULT
 
 
 def _refuse(given: dict[str, Any], names: tuple[str, ...], why: str) -> None:

@@ -175,11 +175,6 @@ _TARGETS: dict[str, Target] = {
     ),
 }
 TARGETS = Targets(_TARGETS)
-ON_DEVICE: dict[str, Entry] = {
-    "tensorrt": Entry("edgecnn.runtime.engines.tensorrt_build:build_on_device", "tensorrt"),
-}
-"""Engines whose files are made on the board that runs them: `build_on_device(bundle, artefact, options)` makes those of
-an artefact of an opened bundle in the device's cache, and returns what there is to tell, JSON values by name."""
 CODECS: dict[str, Entry] = {
     "centres": Entry("edgecnn.runtime.codecs.centres:CentresCodec"),
     "drive": Entry("edgecnn.runtime.codecs.drive:DriveCodec"),

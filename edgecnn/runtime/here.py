@@ -33,7 +33,7 @@ def _tried(engine: str, options: str) -> str:
     try:
         try_engine(engine, json.loads(options))
     except EdgecnnError as error:
-        return line_of(error)
+        return line_of(error, 600)
     except Exception as error:  # noqa: BLE001 - an engine of another package may raise anything
         return f"{engine} does not load: {line_of(error)}"
     return ""
