@@ -1,6 +1,8 @@
 """LiteRT (once TensorFlow Lite) with its XNNPACK delegate."""
 
+import base64
 import threading
+import zlib
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any, Final, final
@@ -18,6 +20,14 @@ _OPTIONS = {
     "xnnpack": (boolean, "true or false"),
 }
 _IDENTIFIER = b"TFL3"
+# A flatbuffer of one operator, y = Relu(x), x and y float32 [1, 4]: tests/runtime/test_litert.py writes the same bytes.
+_RELU = zlib.decompress(
+    base64.b85decode(
+        "c-n1IOA5j;5PfQ}L5m6&ap5i8x)gEY!i9S&wiZFV@JD+Cmma{Sr}8rOC7D7HCp;$ec`q|$0${UPO(RS&MuY)EXc$wBz#Q--Uc{StG=LU89ea&+gr"
+        "j%^Z=ez|Bl^T8J>L&`woTG~d^=t(&-7^FXwg#QOYx!AZrh%=S1-hCn^QI)5NVR7yF9nG$Z~t$K8lgco7tAcidc*8DL&-"
+        "**~!i5cG5CW!vp@rO=2#ZpQ@@%$>)~RQ|}9m?0k?noCVA}d7oSSaO+t^p050t=^Z-m@C)#6888"
+    )
+)
 _DEFAULT_THREADS = 1
 
 
@@ -107,6 +117,11 @@ def open_engine(
         raise EngineError(f"litert refused the network: {one_line(error)}") from error
     facts = {"engine": "litert", "version": version("ai-edge-litert"), "threads": threads, "xnnpack": xnnpack}
     return LiteRtEngine(interpreter, inputs, outputs, facts)
+
+
+def probe() -> dict[str, bytes]:
+    """Return the files of y = Relu(x), x and y float32 [1, 4]."""
+    return {"model.tflite": _RELU}
 
 
 def _tensors(details: list[dict[str, Any]]) -> dict[str, tuple[list[Any], str]]:
