@@ -52,6 +52,11 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     fresh: bool
     place: Path
 
+    @property
+    def file(self) -> Path:
+        """The plan's file."""
+        return self.place / PLAN
+
 
 def cache_folder(asked: str = "") -> Path:
     """Return the folder of built engines, made if need be: `asked`, else below `EDGECNN_CACHE` or the user's cache.

@@ -11,12 +11,15 @@ from typing import Any, Final, final
 from edgecnn.core.errors import EngineError, MissingExtraError
 
 _ON_JETSON = Path("/etc/nv_tegra_release")
-_TENSORRT = (
-    "on a Jetson it is a system package of JetPack and not pip's: sudo apt install python3-libnvinfer, then run "
-    "edgecnn under the system's Python or in a venv made with --system-site-packages; where that Python is older than "
-    "3.10 (JetPack 4 and 5), `edgecnn compile BUNDLE --on-device` builds and times with trtexec"
+_SYSTEM = "sudo apt install python3-libnvinfer, and the system's Python or a venv made with --system-site-packages"
+_JETSON = (
+    f"it is a system package of JetPack, not pip's: {_SYSTEM}; where that Python is older than 3.10 (JetPack 4 and 5), "
+    "`edgecnn compile BUNDLE --on-device` builds and times with trtexec"
 )
-_ELSEWHERE = "with an NVIDIA GPU, pip install tensorrt-cu12 or tensorrt-cu13, whichever is the driver's CUDA; "
+_ELSEWHERE = (
+    f"on a Jetson it is a system package of JetPack, not pip's ({_SYSTEM}); on other NVIDIA GPUs pip install "
+    "tensorrt-cu12 or tensorrt-cu13, whichever is the driver's CUDA"
+)
 _CUDA = (
     "pip install 'cuda-bindings>=12.8,<13' where CUDA is 12 (JetPack 6), 'cuda-bindings>=13,<14' where it is 13 "
     "(JetPack 7)"
@@ -25,16 +28,12 @@ _CUDA = (
 try:
     import tensorrt as trt
 except ModuleNotFoundError as missing:
-    where = "" if _ON_JETSON.exists() else _ELSEWHERE
-    raise MissingExtraError(
-        f"engine 'tensorrt' needs TensorRT's Python module, which is not installed: {where}{_TENSORRT}"
-    ) from missing
+    hint = _JETSON if _ON_JETSON.exists() else _ELSEWHERE
+    raise MissingExtraError(f"engine 'tensorrt' needs TensorRT's Python module: {hint}") from missing
 try:
     from cuda.bindings import runtime as cudart
 except ModuleNotFoundError as missing:
-    raise MissingExtraError(
-        f"engine 'tensorrt' needs CUDA's Python module, which is not installed: {_CUDA}"
-    ) from missing
+    raise MissingExtraError(f"engine 'tensorrt' needs CUDA's Python module: {_CUDA}") from missing
 
 __all__ = ["LOG", "asked", "cudart", "made", "refusal", "register_plugins", "trt"]
 
