@@ -1,8 +1,8 @@
 """ONNX as TensorRT of one major version reads it. An engine belongs to one device and is built there, not here.
 
-The bundle holds `model.onnx` as it came, checked against the importer's rules, and `tensorrt.json`, which says how its
-types are meant: float32 with or without Q/DQ for TensorRT 8, whose flags choose FP16 and INT8; every type as it runs,
-FP16 and FP16 scales included, for 10 and 11.
+The bundle holds `model.onnx`, checked against the importer's rules and changed only where pixels are moved before they
+are cast (`pixels.py`), and `tensorrt.json`, which says how its types are meant: float32 with or without Q/DQ for
+TensorRT 8, whose flags choose FP16 and INT8; every type as it runs, FP16 and FP16 scales included, for 10 and 11.
 """
 
 from importlib.metadata import version
@@ -14,6 +14,7 @@ import onnx as onnx_package
 from edgecnn.compile.compiled import CompiledFiles
 from edgecnn.compile.specs import opset_of
 from edgecnn.compile.tensorrt.importer import READERS, Reader, violations
+from edgecnn.compile.tensorrt.pixels import cast_first
 from edgecnn.core import atomic
 from edgecnn.core.bundle import Precision
 from edgecnn.core.errors import EngineError, line_of
@@ -47,14 +48,14 @@ def _compile(reader: Reader, onnx: Path, out: Path, precision: Precision) -> Com
     data = onnx.read_bytes()
     try:
         onnx_package.checker.check_model(data, full_check=True)
-        model = onnx_package.load_from_string(data)
+        model, changed = cast_first(onnx_package.load_from_string(data))
     except Exception as error:  # a parser's and a checker's errors share no base with a name
         raise EngineError(f"tensorrt refused {onnx.name}: {line_of(error)}") from error
     broken = [*violations(model, reader), *_unlike(model, reader, precision)]
     if broken:
         raise EngineError(f"tensorrt {reader.version} would refuse {onnx.name}: {'; '.join(broken[:3])}")
     prepared = prepared_for(model, reader, precision)
-    atomic.write_bytes(out / MODEL, data)
+    atomic.write_bytes(out / MODEL, model.SerializeToString(deterministic=True) if changed else data)
     atomic.write_bytes(out / PREPARED, msgspec.json.format(msgspec.json.encode(prepared), indent=1))
     return CompiledFiles((out / MODEL, out / PREPARED), {"onnx": version("onnx")})
 

@@ -68,7 +68,8 @@ def help_of(version):
 
 def spread(median, percentiles):
     parts = ", ".join(f"percentile({part}%) = {value} ms" for part, value in percentiles)
-    return f"min = {median - 0.1:g} ms, max = {median + 1:g} ms, mean = {median + 0.01:g} ms, median = {median:g} ms, {parts}"
+    ends = f"min = {median - 0.1:g} ms, max = {median + 1:g} ms, mean = {median + 0.01:g} ms"
+    return f"{ends}, median = {median:g} ms, {parts}"
 
 
 def summary(version="10.3.0", warning=""):
@@ -96,7 +97,8 @@ def summary(version="10.3.0", warning=""):
 TIMES = (
     "[\n"
     + "\n".join(
-        f'{"  " if i == 0 else ", "}{{ "startEnqMs" : {i}.1, "endEnqMs" : {i}.11, "startH2dMs" : {i}.1, "endH2dMs" : {i}.2, '
+        f'{"  " if i == 0 else ", "}{{ "startEnqMs" : {i}.1, "endEnqMs" : {i}.11, '
+        f'"startH2dMs" : {i}.1, "endH2dMs" : {i}.2, '
         f'"startComputeMs" : {i}.2, "endComputeMs" : {i}.9, "startD2hMs" : {i}.9, "endD2hMs" : {i}.95, "h2dMs" : 0.1, '
         f'"computeMs" : {0.7 + i / 100}, "d2hMs" : 0.05, "latencyMs" : {0.85 + i / 100} }}'
         for i in range(11)
@@ -106,7 +108,8 @@ TIMES = (
 PROFILE = (
     '[\n  { "count" : 20 }\n'
     ', { "name" : "conv1 + relu1", "timeMs" : 10.5, "averageMs" : 0.525, "medianMs" : 0.52, "percentage" : 70 }\n'
-    ', { "name" : "Reformatting CopyNode", "timeMs" : 4.5, "averageMs" : 0.225, "medianMs" : 0.2, "percentage" : 30 }\n]\n'
+    ', { "name" : "Reformatting CopyNode", "timeMs" : 4.5, "averageMs" : 0.225, "medianMs" : 0.2, '
+    '"percentage" : 30 }\n]\n'
 )
 LAYERS = json.dumps({"Layers": [{"Name": "conv1 + relu1", "LayerType": "CaskConvolution"}], "Bindings": ["x", "y"]})
 
