@@ -1,6 +1,6 @@
 """Destination: what `--target` names. A target that compiles here, a scheme alone, or a board and all it can run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from edgecnn.core import shared
 from edgecnn.core.device import Device, EngineSupport, load_device
@@ -23,12 +23,16 @@ class Destination:
         engine: the engine that will run it, by the registry's name or, where edgecnn has none yet, its own.
         target: the registry's target that compiles for it; None where edgecnn has none yet. Whether its engine runs on
             this machine is another question.
+        board: the device that it was named as; None where a target or a scheme was named.
+        support: the board's engine that it is.
     """
 
     name: str
     scheme: str
     engine: str
     target: str | None
+    board: Device | None = field(default=None, compare=False)
+    support: EngineSupport | None = field(default=None, compare=False)
 
 
 def destinations(name: str, *, floats: bool = False) -> list[Destination]:
@@ -51,6 +55,11 @@ def destinations(name: str, *, floats: bool = False) -> list[Destination]:
     found = {place.name: place for support in wanted for place in places_on(device, support)}
     if not found:
         engines = ", ".join(sorted({support.engine for support in device.engines}))
+        if not wanted:
+            raise InputError(
+                f"{device.name}: none of its engines has INT8 units ({engines}); take FP16: edgecnn compile MODEL.onnx "
+                f"--target {device.name} --precision fp16"
+            )
         what = "target" if floats else "INT8 scheme"
         raise InputError(f"{device.name}: edgecnn has no {what} for its engines yet ({engines})")
     return list(found.values())
@@ -59,9 +68,10 @@ def destinations(name: str, *, floats: bool = False) -> list[Destination]:
 def places_on(device: Device, support: EngineSupport) -> list[Destination]:
     """Return the destination that an engine on a unit of a board is; none where edgecnn has nothing for it."""
     name = _name_on(device, support)
-    if name in SCHEMES:
-        return [_of_scheme(name, support.engine)]
-    return [_of_target(name)] if name in TARGETS else []
+    if name not in SCHEMES and name not in TARGETS:
+        return []
+    place = _of_scheme(name, support.engine) if name in SCHEMES else _of_target(name)
+    return [replace(place, board=device, support=support)]
 
 
 def _of_target(name: str) -> Destination:

@@ -1,14 +1,16 @@
 """`edgecnn compile MODEL.onnx`: one bundle with the model compiled for every target, each proven where it can run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from edgecnn.core.bundle import Artefact, open_bundle
-from edgecnn.core.destination import Destination, destinations
+from edgecnn.core.destination import Destination
 from edgecnn.core.errors import InputError, StageError
 from edgecnn.core.evidence import BenchResult, VerifyResult
 from edgecnn.core.workdir import temporary
+from edgecnn.quantize_onnx.boards import able, named, with_opset
 from edgecnn.quantize_onnx.draft import Made, Steps, add, check_out, judged, publish, sealed
 from edgecnn.quantize_onnx.options import Options
 from edgecnn.quantize_onnx.source import DRAWN_FRAMES, Source, open_source_model
@@ -39,13 +41,16 @@ def compile_onnx(options: Options, precisions: tuple[FloatPrecision, ...] = ("fp
         EngineError: no engine asked for takes the model.
         GateError: an engine does not give in FP32 what the model gives.
     """
-    places = _places(options)
+    notes: list[str] = []
+    places = _compilable(named(options), notes)
+    options = with_opset(options, places)
     check_out(options)
     steps = Steps(4)
     with temporary(options.out, options.workdir) as work:
         steps.say(f"prepare {options.model.name}")
         source = open_source_model(options, work)
-        made = Made(notes=list(source.notes))
+        made = Made(notes=[*notes, *source.notes])
+        places = able(source, places, "int8" if source.quantized else "fp32", made.notes)
         if not options.calib:
             made.notes.append(
                 f"golden vectors and agreement are from {DRAWN_FRAMES} inputs drawn at random; give frames such as the "
@@ -53,8 +58,7 @@ def compile_onnx(options: Options, precisions: tuple[FloatPrecision, ...] = ("fp
             )
         add(made, float_variants(source, places, work, made.notes))
         if "fp16" in precisions:
-            for place in places:
-                _halve(source, place, work, made)
+            _halve(source, places, work, made)
         steps.say("compile")
         draft, verified = judged(source, made, work, steps)
         steps.say("seal")
@@ -63,31 +67,31 @@ def compile_onnx(options: Options, precisions: tuple[FloatPrecision, ...] = ("fp
     return Compiled(options.out, verified, artefacts, tuple(made.notes))
 
 
-def _places(options: Options) -> list[Destination]:
-    found = {place.target or place.name: place for name in options.targets for place in destinations(name, floats=True)}
-    if not found:
-        raise InputError("name at least one --target")
-    missing = [place for place in found.values() if place.target is None]
-    if len(missing) == len(found):
-        raise InputError(f"edgecnn has no compiler for {', '.join(place.engine for place in missing)} yet")
-    return [place for place in found.values() if place.target is not None]
+def _compilable(places: Sequence[Destination], notes: list[str]) -> list[Destination]:
+    """Return the places that edgecnn has a compiler for; the others go into `notes`."""
+    missing = [place for place in places if place.target is None]
+    told = f"edgecnn has no compiler for {', '.join(place.engine for place in missing)} yet"
+    if len(missing) == len(places):
+        raise InputError(told)
+    notes += [told] if missing else []
+    return [place for place in places if place.target is not None]
 
 
-def _halve(source: Source, place: Destination, work: Path, made: Made) -> None:
-    """Add FP16 for `place`; why there is none goes into the notes.
+def _halve(source: Source, places: Sequence[Destination], work: Path, made: Made) -> None:
+    """Add FP16 for each place; why there is none goes into the notes.
 
     Raises:
-        InputError: the model is quantized already.
+        InputError: the model is quantized already, or no place has FP16.
     """
     if source.quantized:
-        raise InputError(
-            f"{source.options.model.name} is quantized already; FP16 is made of the float model it came from"
-        )
-    try:
-        halves = half_variants(source, place, work)
-    except (InputError, StageError) as error:
-        made.notes.append(f"{place.name}: not in FP16: {error}")
-        return
-    if not halves:
-        made.notes.append(f"{place.name} computes in FP32 whatever the file holds, so there is no FP16 for it")
-    add(made, halves)
+        name = source.options.model.name
+        raise InputError(f"{name} is quantized already; FP16 is made of the float model it came from")
+    for place in able(source, places, "fp16", made.notes):
+        try:
+            halves = half_variants(source, place, work)
+        except (InputError, StageError) as error:
+            made.notes.append(f"{place.name}: not in FP16: {error}")
+            continue
+        if not halves:
+            made.notes.append(f"{place.name} computes in FP32 whatever the file holds, so there is no FP16 for it")
+        add(made, halves)

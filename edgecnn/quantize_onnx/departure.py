@@ -216,7 +216,9 @@ def _target(artefact: Artefact) -> str | None:
     """Return the target that an artefact was compiled for: the one that it is named after, else its engine's first."""
     named = artefact.name.rpartition("-")[0]
     rows = [name for name, row in TARGETS.items() if row.engine == artefact.engine]
-    return named if named in rows else next(iter(rows), None)
+    if named in rows:
+        return str(named)
+    return rows[0] if rows else None
 
 
 def _source(bundle: Bundle, artefact: Artefact, source: Path | None) -> onnx.ModelProto | None:

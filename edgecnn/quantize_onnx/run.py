@@ -7,11 +7,11 @@ from edgecnn.bench import result as bench_result
 from edgecnn.bench import samples
 from edgecnn.bench.session import Plan, Subject, measure
 from edgecnn.core.bundle import Artefact, open_bundle
-from edgecnn.core.destination import Destination, destinations
-from edgecnn.core.errors import InputError, MissingExtraError
+from edgecnn.core.errors import MissingExtraError
 from edgecnn.core.evidence import BenchResult, QuantizedModel, VerifyResult
 from edgecnn.core.registry import Entry, import_entry
 from edgecnn.core.workdir import temporary
+from edgecnn.quantize_onnx.boards import able, named, with_opset
 from edgecnn.quantize_onnx.draft import Made, Steps, add, check_out, judged, publish, sealed
 from edgecnn.quantize_onnx.options import Options
 from edgecnn.quantize_onnx.replay import check_related
@@ -47,15 +47,17 @@ def run(options: Options) -> Outcome:
         EngineError: no engine asked for runs the model in FP32.
         GateError: an engine does not give in FP32 what the model gives.
     """
-    places = _places(options)
+    places = named(options)
+    options = with_opset(options, places)
     check_out(options)
-    steps = Steps(len(places) + 6)
     with temporary(options.out, options.workdir) as work:
+        steps = Steps(len(places) + 6)
         steps.say(f"prepare {options.model.name}")
         source = open_source_model(options, work)
         check_related(str(options.model), source.model(), options.replay)
         made = Made(notes=list(source.notes))
         _tell_frames(source, made.notes)
+        places = able(source, places, options.precision, made.notes)
         add(made, float_variants(source, places, work, made.notes))
         for place in places:
             steps.say(f"{options.precision if options.replay is None else 'replay'} for {place.name}")
@@ -75,13 +77,6 @@ def run(options: Options) -> Outcome:
         artefacts = open_bundle(options.out.resolve()).manifest.artefacts
     beside = default_out(options.out) if report is not None else None
     return Outcome(options.out, beside, verified, benched, tuple(made.quantized), artefacts, tuple(made.notes))
-
-
-def _places(options: Options) -> list[Destination]:
-    found = {place.name: place for name in options.targets for place in destinations(name)}
-    if not found:
-        raise InputError("name at least one --target")
-    return list(found.values())
 
 
 def _timed(options: Options, made: Made, draft: Path, work: Path) -> BenchResult:

@@ -85,7 +85,7 @@ class Source:
             raised = (
                 settled(self.original, self.shapes)
                 if self.quantized
-                else prepare(self.original, shapes=self.shapes, opset=opset or None)
+                else prepare(self.original, shapes=self.shapes, opset=opset or self.options.opset)
             )
             self._models[opset] = self._with_frames(raised.model)
         return self._models[opset]

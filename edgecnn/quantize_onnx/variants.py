@@ -114,6 +114,8 @@ def quantized_variant(source: Source, place: Destination, work: Path, notes: lis
         EngineError: the engine refused a candidate.
         StageError: the result breaks a rule of a scheme whose engine does not run here.
     """
+    if not place.scheme:
+        raise InputError(f"edgecnn quantizes nothing for {place.engine}")
     scheme = resolve("scheme", place.scheme)
     found = _made(source, place, scheme, notes)
     if found is None:

@@ -1,6 +1,9 @@
 import json
 
+import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from edgecnn.cli import main
 from edgecnn.core import shared
@@ -43,6 +46,68 @@ def test_an_unknown_device_is_one_line_and_code_2(capsys):
     assert (code, out) == (2, "")
     assert "did you mean 'raspberry-pi-5'" in err
     assert err.count("\n") == 1
+
+
+def conv_net(path, opset=13, op="Relu", shape=("batch", 3, 8, 8)):
+    rng = np.random.default_rng(0)
+    weights = numpy_helper.from_array(rng.normal(size=(4, 3, 3, 3)).astype(np.float32), "w")
+    nodes = [helper.make_node("Conv", ["x", "w"], ["c"]), helper.make_node(op, ["c"], ["y"])]
+    info = helper.make_tensor_value_info
+    ends = [info("x", TensorProto.FLOAT, shape)], [info("y", TensorProto.FLOAT, None)]
+    model = helper.make_model(
+        helper.make_graph(nodes, "net", *ends, [weights]), opset_imports=[helper.make_opsetid("", opset)], ir_version=8
+    )
+    onnx.save(model, path)
+    return str(path)
+
+
+def checked(capsys, *words):
+    code, out, err = run(capsys, "devices", "check", *words, "--json")
+    return code, {(r["subject"], r["engine"], r["unit"]): r for r in json.loads(out)["answers"]}, err
+
+
+def test_check_of_a_model_says_what_does_not_run_and_what_does_instead(tmp_path, capsys):
+    model = conv_net(tmp_path / "net.onnx")
+    code, rows, _ = checked(capsys, model, "--device", "jetson-nano-4gb")
+    assert code == 0
+    assert rows["fp16", "tensorrt", "gpu"]["runs"]
+    refused = rows["int8", "tensorrt", "gpu"]
+    assert not refused["runs"]
+    assert refused["rules"][0]["rule"] == "int8_units"
+    assert "--precision fp16" in refused["rules"][0]["instead"]
+
+
+def test_check_knows_which_tensorrt_has_which_operator(tmp_path, capsys):
+    # TensorRT knows HardSwish since 8.4: the Nano's 8.2 lacks it, the Orin's 8.5 has it.
+    model = conv_net(tmp_path / "net.onnx", opset=14, op="HardSwish")
+    _, rows, _ = checked(capsys, model, "--device", "jetson-orin-nx-16gb-jp5.1")
+    assert rows["fp16", "tensorrt", "gpu"]["runs"]
+    code, rows, err = checked(capsys, model, "--device", "jetson-nano-4gb")
+    assert code == 1
+    assert {rule["rule"] for rule in rows["fp16", "tensorrt", "gpu"]["rules"]} >= {"opset", "operator"}
+    assert "runs nothing of" in err
+
+
+def test_check_of_a_bundle(capsys, lane_bundle):
+    code, rows, _ = checked(capsys, str(lane_bundle), "--device", "x86-host-vnni")
+    assert code == 0
+    assert all(row["runs"] for row in rows.values())
+    code, rows, _ = checked(capsys, str(lane_bundle), "--device", "jetson-tx2")
+    assert code == 1
+    told = rows["openvino-fp32", "openvino", ""]["rules"][0]
+    assert told["why"] == "jetson-tx2 is not known to run openvino"
+    assert "--target jetson-tx2" in told["instead"]
+
+
+def test_check_tells_people_and_refuses_what_it_can_not_read(tmp_path, capsys):
+    model = conv_net(tmp_path / "net.onnx")
+    code, out, _ = run(capsys, "devices", "check", model, "--device", "jetson-tx2")
+    assert code == 0
+    assert "NO    int8 in tensorrt on gpu" in out
+    assert out.count("note: tensorrt on gpu: ") == 2
+    code, out, err = run(capsys, "devices", "check", model, "--device", "jetson-tx3")
+    assert (code, out) == (2, "")
+    assert "did you mean 'jetson-tx2'" in err
 
 
 def test_models_list(capsys):
