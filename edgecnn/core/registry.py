@@ -112,7 +112,9 @@ ENGINES: dict[str, Entry] = {
     },
     "ncnn": Entry("edgecnn.runtime.engines.ncnn:open_engine", "ncnn"),
     "litert": Entry("edgecnn.runtime.engines.litert:open_engine", "litert"),
+    "executorch": Entry("edgecnn.runtime.engines.executorch:open_engine", "executorch"),
     "tensorrt": Entry("edgecnn.runtime.engines.tensorrt:open_engine", "tensorrt"),
+    "coreml": Entry("edgecnn.runtime.engines.coreml:open_engine", "coreml"),
     "null": Entry("edgecnn.runtime.engines.null:open_engine"),
 }
 BUILDERS: dict[str, Entry] = {"tensorrt": Entry("edgecnn.compile.tensorrt.build:build_plan", "tensorrt")}
@@ -170,8 +172,14 @@ _TARGETS: dict[str, Target] = {
         20,
     ),
     "ncnn": Target(Entry("edgecnn.compile.ncnn_from_onnx:compile_model", "ncnn"), "ncnn", "ncnn", 20, fp16="compiler"),
+    "executorch": Target(
+        Entry("edgecnn.export.executorch_from_onnx:compile_model", "executorch"), "executorch", "executorch", 20
+    ),
     "litert": Target(
         Entry("edgecnn.compile.litert_from_onnx:compile_model", "litert"), "litert", "litert", 20, fp16="compiler"
+    ),
+    "coreml": Target(
+        Entry("edgecnn.compile.coreml_from_onnx:compile_model", "coreml"), "coreml", "coreml", 20, fp16="compiler"
     ),
 }
 TARGETS = Targets(_TARGETS)
@@ -234,8 +242,10 @@ SCHEMES: dict[str, Entry] = {
         "tensorrt_10",
         "tensorrt_11",
         "qnn",
+        "coreml",
         "ncnn",
         "litert",
+        "executorch",
     )
 }
 
