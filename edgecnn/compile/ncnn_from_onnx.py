@@ -14,7 +14,7 @@ from edgecnn.compile.compiled import CompiledFiles
 from edgecnn.compile.ncnn.network import Network, Weight
 from edgecnn.compile.ncnn.one_frame import one_frame
 from edgecnn.compile.ncnn.source import Source
-from edgecnn.compile.ncnn.tidy import INT8, tidy
+from edgecnn.compile.ncnn.tidy import INT8, ROUNDING, tidy
 from edgecnn.compile.ncnn.translate import Port as Inner
 from edgecnn.compile.ncnn.translate import Translation, translate
 from edgecnn.compile.specs import tensor_specs
@@ -35,32 +35,39 @@ def compile_model(onnx: Path, out: Path, precision: Precision) -> CompiledFiles:
     behind Q/DQ as scheme `ncnn` places them; other Q/DQ is computed in float.
 
     Raises:
-        EngineError: an operator that ncnn has not, or a network that it does not run; StageError for an open shape.
+        EngineError: an operator that ncnn has not, or a network that it does not run.
+        StageError: a shape of the model is not fixed.
     """
-    model = onnx_package.load(onnx)
+    try:
+        files = artefact_files(onnx_package.load(onnx), precision)
+    except EngineError as error:
+        raise EngineError(f"{onnx.name}: {error}") from error
+    for name, data in files.items():
+        atomic.write_bytes(out / name, data)
+    return CompiledFiles(tuple(out / name for name in files), {"ncnn": version("ncnn"), "onnx": version("onnx")})
+
+
+def artefact_files(model: onnx_package.ModelProto, precision: Precision) -> dict[str, bytes]:
+    """Return what `compile_model` writes, by name, the main file first."""
     inputs, outputs = tensor_specs(model)
     made, frames = _translated(model)
     network = made.network
     tidy(network)
     if precision == "fp16":
         _halve(network)
+    blobs = zip(outputs, made.outputs, network.outputs, strict=True)
     described = Description(
         tuple(_port(spec, inner) for spec, inner in zip(inputs, made.inputs, strict=True)),
-        tuple(
-            _port(spec, Inner(inner.name, blob, inner.dims))
-            for spec, inner, blob in zip(outputs, made.outputs, network.outputs, strict=True)
-        ),
+        tuple(_port(spec, Inner(inner.name, blob, inner.dims)) for spec, inner, blob in blobs),
         frames,
         precision,
-        sum(layer.parameters.get(INT8, 0) != 0 for layer in network.layers if layer.weights),
+        sum(bool(layer.parameters.get(INT8, 0)) for layer in network.layers if layer.kind in ROUNDING),
         {},
     )
     param, weights = network.text().encode(), network.weights()
     files = {DESCRIPTION: sealed(described, param, weights), PARAM: param, WEIGHTS: weights}
-    _check_runs(onnx.name, files, inputs, outputs)
-    for name, data in files.items():
-        atomic.write_bytes(out / name, data)
-    return CompiledFiles(tuple(out / name for name in files), {"ncnn": version("ncnn"), "onnx": version("onnx")})
+    _check_runs(files, inputs, outputs)
+    return files
 
 
 def _translated(model: onnx_package.ModelProto) -> tuple[Translation, int]:
@@ -94,14 +101,10 @@ def _halves(weight: Weight) -> bool:
     return fits and bool(np.abs(weight.array).max(initial=0) <= HALF_LARGEST)
 
 
-def _check_runs(
-    name: str, files: dict[str, bytes], inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]
-) -> None:
+def _check_runs(files: dict[str, bytes], inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> None:
     """Raise unless ncnn loads the network and gives outputs of the right sizes."""
     loaded = engine.open_engine(files, inputs, outputs, {"threads": 1})
     try:
         loaded.infer({spec.name: np.zeros(spec.shape, spec.dtype) for spec in inputs})
-    except EngineError as error:
-        raise EngineError(f"ncnn does not run {name}: {error}") from error
     finally:
         loaded.close()

@@ -4,6 +4,8 @@ from edgecnn.compile.ncnn.network import Layer, Network, Weight
 
 CONVOLUTIONS = frozenset({"Convolution", "ConvolutionDepthWise"})
 HOSTS = CONVOLUTIONS | {"Deconvolution", "DeconvolutionDepthWise", "InnerProduct"}
+ROUNDING = CONVOLUTIONS | {"InnerProduct"}
+"""Layers that have an INT8 form."""
 ACTIVATIONS = {"ReLU": 1, "Clip": 3, "Sigmoid": 4, "Mish": 5, "HardSwish": 6}
 LEAKY = 2
 INT8, GIVES_INT8 = 8, 100

@@ -1,13 +1,10 @@
-import tempfile
-from pathlib import Path
-
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 from onnx import numpy_helper, parser
 
-from edgecnn.compile.ncnn_from_onnx import compile_model
+from edgecnn.compile.ncnn_from_onnx import artefact_files
 from edgecnn.compile.specs import tensor_specs
 from edgecnn.runtime.engines.ncnn import open_engine
 
@@ -32,11 +29,7 @@ def parsed(text, opset=18):
 
 
 def compiled(model, precision="fp32"):
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "model.onnx"
-        onnx.save(model, source)
-        made = compile_model(source, Path(folder) / "out", precision)
-        return {file.name: file.read_bytes() for file in made.files}
+    return artefact_files(model, precision)
 
 
 def opened(model, files, **options):

@@ -184,6 +184,8 @@ GRAPHS |= {
     "Gemm scaled": "(float[3,20] x, float[20,7] w, float[1,7] wb) => (float[3,7] y)"
     " { y = Gemm <alpha = 0.5, beta = 2.0> (x, w, wb) }",
     "MatMul": "(float[1,5,20] x, float[20,7] w) => (float[1,5,7] y) { y = MatMul(x, w) }",
+    "MatMul from the left": "(float[1,4,8,20] x, float[12,8] w) => (float[1,4,12,20] y) { y = MatMul(w, x) }",
+    "MatMul repeated": "(float[1,4,8,20] x, float[1,1,20,3] z) => (float[1,4,8,3] y) { y = MatMul(x, z) }",
     "MatMul two": "(float[1,2,5,20] x, float[1,2,20,7] z) => (float[1,2,5,7] y) { y = MatMul(x, z) }",
 }
 
@@ -206,6 +208,14 @@ GRAPHS |= {
         "1,6,14,18", sizes=[1, 6, 14, 18], mode="linear", coordinate_transformation_mode="align_corners"
     ),
     "Resize cubic": resize("1,6,14,18", sizes=[1, 6, 14, 18], mode="cubic"),
+    "Resize of one pixel": "(float[1,6,1,1] x) => (float[1,6,7,9] y)"
+    ' { z = Constant <value = int64[4] {1, 6, 7, 9}> () y = Resize <mode = "linear"> (x, , , z) }',
+    "Resize of one row": "(float[1,6,1,9] x) => (float[1,6,7,18] y)"
+    ' { z = Constant <value = int64[4] {1, 6, 7, 18}> () y = Resize <mode = "linear"> (x, , , z) }',
+    "Resize 1-D": "(float[1,6,9] x) => (float[1,6,18] y)"
+    ' { z = Constant <value = int64[3] {1, 6, 18}> () y = Resize <mode = "linear"> (x, , , z) }',
+    "Resize smaller": resize("1,6,3,4", sizes=[1, 6, 3, 4], mode="linear"),
+    "Resize cubic smaller": resize("1,6,4,5", sizes=[1, 6, 4, 5], mode="cubic"),
     "Resize to itself": resize("1,6,7,9", sizes=[1, 6, 7, 9], mode="linear"),
 }
 SIDES = {

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.compile.ncnn.builder import Builder, natural
+from edgecnn.compile.ncnn.builder import Builder, Dims, natural
 from edgecnn.compile.ncnn.network import Weight
 from edgecnn.compile.ncnn.operators.int8 import Int8, int8_weights
 from edgecnn.compile.ncnn.source import Node
@@ -40,14 +40,19 @@ def matmul(b: Builder, node: Node) -> None:
         _inner_product(b, node, weights.T, None, ints)
         return
     left, right = b.value(node, 0), b.value(node, 1)
-    sides = natural(left.shape), natural(right.shape)
     shape = b.source.shape(node, node.outputs[0])
     dims = natural(shape)
-    if None in sides or dims is None or {len(side or ()) for side in sides} != {len(dims)} or len(dims) < 2:
+    if dims is None or min(len(left.shape), len(right.shape), len(dims)) < 2:
         raise node.refuse(f"it multiplies {list(left.shape)} by {list(right.shape)}")
-    blobs = [b.view(value, side) for value, side in zip((left, right), sides, strict=True) if side is not None]
+    # Both get the dimensions of the result: ncnn repeats a matrix over those where it has 1.
+    blobs = [b.view(side, _as_many(side.shape, len(dims))) for side in (left, right)]
     [made] = b.emit("MatMul", blobs, name=node.outputs[0])
     b.put(node.outputs[0], made, dims)
+
+
+def _as_many(shape: Dims, rank: int) -> Dims:
+    """Return `shape` with `rank` dimensions; what is left out or put in front is 1."""
+    return ((1,) * rank + shape)[-rank:]
 
 
 def _inner_product(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.compile.ncnn.builder import Builder, Value
+from edgecnn.compile.ncnn.builder import Builder, Dims, Value
 from edgecnn.compile.ncnn.operators.windows import picture
 from edgecnn.compile.ncnn.source import Node
 
@@ -14,6 +14,10 @@ NEAREST, LINEAR, CUBIC = 1, 2, 3
 KINDS = {"linear": LINEAR, "cubic": CUBIC}
 EVEN = {"half_pixel", "pytorch_half_pixel"}
 USUAL_CUBIC = -0.75
+LEAST = {LINEAR: 2, CUBIC: 4}
+"""Pixels a side that ncnn needs: it reads as many neighbours."""
+HAIR = 1e-3
+"""How far from a whole number a size may be that scales give."""
 ROUNDINGS: Mapping[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
     "round_prefer_floor": lambda place: np.ceil(place - 0.5),
     "round_prefer_ceil": lambda place: np.floor(place + 0.5),
@@ -38,7 +42,7 @@ def resize(b: Builder, node: Node) -> None:
         _check_nearest(node, sizes, out, scales)
         [made] = b.emit("Interp", [b.view(x, (channels, *sizes))], _to(NEAREST, out), name=node.outputs[0])
     else:
-        made = _smooth(b, node, x, (channels, *sizes), out, scales)
+        made = _smooth(b, node, x, (channels, sizes[0], sizes[1]), out, scales)
     b.put(node.outputs[0], made, (channels, *out))
 
 
@@ -46,23 +50,37 @@ def _to(kind: int, out: list[int]) -> dict[int, int]:
     return {0: kind, 3: out[0], 4: out[1]}
 
 
-def _smooth(b: Builder, node: Node, x: Value, dims: tuple[int, ...], out: list[int], scales: list[float]) -> str:
-    """Emit a linear or cubic Interp; a side of one pixel is repeated first, for ncnn would read beyond it."""
-    kind, where = KINDS.get(node.get("mode", "nearest")), _where(node)
-    corners = where == "align_corners"
-    if kind is None or not (corners or where in EVEN):
-        raise node.refuse(f"mode {node.get('mode', 'nearest')} with coordinates '{where}'")
-    if kind == CUBIC and (node.get("cubic_coeff_a", USUAL_CUBIC) != USUAL_CUBIC or node.get("exclude_outside", 0)):
-        raise node.refuse("ncnn's cubic has the coefficient -0.75 and repeats the border")
-    if not corners and any(
-        abs(new - old * scale) > 1e-3 for old, new, scale in zip(dims[1:], out, scales, strict=True)
+def _smooth(b: Builder, node: Node, x: Value, dims: Dims, out: list[int], scales: list[float]) -> str:
+    """Emit a linear or cubic Interp. A side of one pixel is repeated first, for ncnn would read beyond it."""
+    kind, where = _kind(node), _where(node)
+    if where != "align_corners" and any(
+        abs(new - old * scale) > HAIR for old, new, scale in zip(dims[1:], out, scales, strict=True)
     ):
         raise node.refuse(f"scales {scales} that do not give whole sizes; ncnn takes the ratio of sizes")
-    least = 2 if kind == LINEAR else 4
-    if min(dims[1:]) < least:
-        raise node.refuse(f"a picture of {dims[1]} x {dims[2]} is too small for ncnn's {node.get('mode', '')} resizing")
-    [made] = b.emit("Interp", [b.view(x, dims)], {**_to(kind, out), 6: int(corners)}, name=node.outputs[0])
-    return made
+    blob, name = b.view(x, dims), node.outputs[0]
+    if dims[1:] == (1, 1):
+        return b.emit("Interp", [blob], _to(NEAREST, out), name=name)[0]
+    if any(1 < size < LEAST[kind] for size in dims[1:]):
+        raise node.refuse(f"a picture of {dims[1]} x {dims[2]} is too small for ncnn's cubic")
+    wide = [max(LEAST[kind], new) if old == 1 else old for old, new in zip(dims[1:], out, strict=True)]
+    goal = [between if old == 1 else new for old, new, between in zip(dims[1:], out, wide, strict=True)]
+    if wide != list(dims[1:]):
+        [blob] = b.emit("Interp", [blob], _to(NEAREST, wide), name=name)
+    [blob] = b.emit("Interp", [blob], {**_to(kind, goal), 6: int(where == "align_corners")}, name=name)
+    if goal != out:
+        [blob] = b.emit("Crop", [blob], {9: (0, 0), 10: tuple(out), 11: (1, 2)}, name=name)
+    return blob
+
+
+def _kind(node: Node) -> int:
+    """Return ncnn's number of the way to smooth, where it has what the node says."""
+    mode, where = node.get("mode", "nearest"), _where(node)
+    if mode not in KINDS or where not in {"align_corners", *EVEN}:
+        raise node.refuse(f"mode {mode} with coordinates '{where}'")
+    kind = KINDS[mode]
+    if kind == CUBIC and (node.get("cubic_coeff_a", USUAL_CUBIC) != USUAL_CUBIC or node.get("exclude_outside", 0)):
+        raise node.refuse("ncnn's cubic has the coefficient -0.75 and repeats the border")
+    return kind
 
 
 def _where(node: Node) -> str:
