@@ -1,7 +1,8 @@
+"""Models from ONNX's text, compiled for ncnn and compared with ONNX Runtime."""
+
 import numpy as np
 import onnx
 import onnxruntime
-import pytest
 from onnx import numpy_helper, parser
 
 from edgecnn.compile.ncnn_from_onnx import artefact_files
@@ -71,8 +72,3 @@ def compare(model, precision="fp32", most=2e-5, **options):
             )
     engine.close()
     return files
-
-
-@pytest.fixture
-def agrees():
-    return lambda text, opset=18, **settings: compare(parsed(text, opset), **settings)
