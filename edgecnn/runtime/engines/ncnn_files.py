@@ -85,12 +85,12 @@ def opened(files: Mapping[str, bytes]) -> tuple[Description, bytes, bytes]:
 
 def _described(data: bytes) -> Description:
     try:
-        number: Any = msgspec.json.decode(data)
-        version = number.get("format") if isinstance(number, dict) else None
+        plain: Any = msgspec.json.decode(data)
+        version = plain.get("format") if isinstance(plain, dict) else None
         if version != FORMAT:
             raise EngineError(f"ncnn: {DESCRIPTION} is of format {version}, and this edgecnn reads {FORMAT}")
         found = msgspec.json.decode(data, type=Description)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise EngineError(f"ncnn: {DESCRIPTION} is damaged: {line_of(error)}; compile the model again") from error
     sums = {name: value for name, value in found.crc32.items() if name != DESCRIPTION}
     if found.crc32.get(DESCRIPTION) != zlib.crc32(msgspec.json.encode(replace(found, crc32=sums))):
