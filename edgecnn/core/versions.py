@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 
-ENGINE_PACKAGES = ("openvino", "onnxruntime")
+ENGINE_PACKAGES = ("openvino", "onnxruntime", "ncnn")
 
 
 def installed(packages: Iterable[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgecnn.core.errors import EngineError
 from edgecnn.core.tensor import TensorSpec, check_feeds
 from edgecnn.runtime.engines.checks import boolean, check_options, check_tensors, one_of, positive
-from edgecnn.runtime.engines.ncnn_files import WEIGHTS, Description, Port, opened
+from edgecnn.runtime.engines.ncnn_files import DESCRIPTION, PARAM, WEIGHTS, Description, Port, opened, sealed
 
 _OPTIONS = {
     "threads": (positive, "a whole number above 0"),
@@ -130,6 +130,14 @@ def open_engine(
         if net.load_model(str(path)) != 0:
             raise EngineError(f"ncnn refused the network: its weights do not load in ncnn {ncnn.__version__}")
     return NcnnEngine(net, description, inputs, outputs)
+
+
+def probe() -> dict[str, bytes]:
+    """Return the files of y = Relu(x), x and y float32 [1, 4]."""
+    param = b"7767517\n2 2\nInput x 0 1 x\nReLU y 1 1 x y\n"
+    ports = (Port(name, (1, 4), "float32", name, (4,)) for name in ("x", "y"))
+    described = Description((next(ports),), (next(ports),), 1, "fp32", 0, {})
+    return {DESCRIPTION: sealed(described, param, b""), PARAM: param, WEIGHTS: b""}
 
 
 def _set(option: ncnn.Option, options: Mapping[str, Any], description: Description) -> None:
