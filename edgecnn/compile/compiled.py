@@ -1,18 +1,12 @@
 """What a target's compiler is given and what it gives back."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from edgecnn.core.bundle import Precision
+from edgecnn.core.compiled import CompiledFiles
 
-
-@dataclass(frozen=True, slots=True)
-class CompiledFiles:
-    """The engine's files, the main one first, and the versions of the packages that made them."""
-
-    files: tuple[Path, ...]
-    versions: dict[str, str]
+__all__ = ["CompileModel", "CompiledFiles"]
 
 
 class CompileModel(Protocol):

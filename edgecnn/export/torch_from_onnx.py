@@ -43,14 +43,20 @@ def torch_module(model: onnx.ModelProto) -> nn.Module:
 class OnnxModule(nn.Module):
     """The graph of `model`, node after node; `torch_module` says what it is given and gives.
 
+    Args:
+        model: the model.
+        float_weights: integer weights whose DQ is computed now, so that they are float in the module.
+
     Attributes:
         input_names: in the graph's order, without initializers.
         output_names: in the graph's order.
+        buffer_of: the module's name of each constant that it holds as a tensor, by the model's name.
     """
 
-    def __init__(self, model: onnx.ModelProto) -> None:
+    def __init__(self, model: onnx.ModelProto, float_weights: frozenset[str] = frozenset()) -> None:
         super().__init__()
         _check(model)
+        self._float_weights = float_weights
         self._constants = {one.name: np.asarray(numpy_helper.to_array(one)) for one in model.graph.initializer}
         self._nodes = [node for node in map(read_node, model.graph.node) if not self._fold(node)]
         self._roundings = nn.ModuleDict(
@@ -59,10 +65,10 @@ class OnnxModule(nn.Module):
         self.input_names = tuple(value.name for value in model.graph.input if value.name not in self._constants)
         self.output_names = tuple(value.name for value in model.graph.output)
         self._made = {name for node in self._nodes for name in node.outputs}
-        self._buffers_of: dict[str, str] = {}
+        self.buffer_of: dict[str, str] = {}
         for name in self._tensors():
-            self._buffers_of[name] = f"constant_{len(self._buffers_of)}"
-            self.register_buffer(self._buffers_of[name], _tensor(self._constants[name]))
+            self.buffer_of[name] = f"constant_{len(self.buffer_of)}"
+            self.register_buffer(self.buffer_of[name], _tensor(self._constants[name]))
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Run the graph."""
@@ -82,33 +88,32 @@ class OnnxModule(nn.Module):
             found = numpy_helper.to_array(value) if name == "value" else np.asarray(value, plain)
             self._constants[node.outputs[0]] = np.asarray(found)
             return True
-        stored, scale = (self._constants.get(name) for name in node.inputs[:2]) if node.op == DQ else (None, None)
-        if stored is None or scale is None or stored.dtype != np.int32:
+        stored, *parameters = (self._constants.get(name) for name in node.inputs if name) if node.op == DQ else (None,)
+        if stored is None or (stored.dtype != np.int32 and node.inputs[0] not in self._float_weights):
             return False
+        scale, zero = _scale_and_zero(node, parameters)
+        shape = [1] * stored.ndim
         if scale.size > 1:
-            axis = node.get("axis", 1) % stored.ndim
-            scale = scale.reshape([-1 if place == axis else 1 for place in range(stored.ndim)])
-        self._constants[node.outputs[0]] = (stored * scale.astype(np.float64)).astype(np.float32)
+            shape[node.get("axis", 1) % stored.ndim] = -1
+        real = (stored.astype(np.float64) - zero.reshape(shape)) * scale.astype(np.float64).reshape(shape)
+        self._constants[node.outputs[0]] = real.astype(np.float32).reshape(stored.shape)
         return True
 
     def _rounding(self, node: Node) -> Rounding:
         """Return Q or DQ; what is stored is told by the zero point, or else by the weights, or it is uint8."""
-        given = [self._constants.get(name) for name in node.inputs[1:] if name]
+        parameters = [self._constants.get(name) for name in node.inputs[1:] if name]
         weights = self._constants.get(node.inputs[0]) if node.op == DQ else None
-        scale = given[0]
-        zero = given[1] if len(given) > 1 else None
-        if scale is None or (len(given) > 1 and zero is None):
-            raise _error(node, "its scale or zero point is no constant")
-        stored = next((one.dtype for one in (weights, zero) if one is not None), np.dtype(np.uint8))
-        if stored not in TYPES or scale.ndim > 1 or node.get("block_size", 0):
-            raise _error(node, f"it stores {stored}" + (" in blocks" if scale.ndim > 1 else ""))
+        scale, zero = _scale_and_zero(node, parameters)
+        told = weights if weights is not None else zero if len(parameters) > 1 else np.zeros((), np.uint8)
+        stored = told.dtype
+        if stored not in TYPES:
+            raise _error(node, f"it stores {stored}")
         narrow = weights is not None and bool((weights > np.iinfo(stored).min).all())
         rank = weights.ndim if weights is not None else 0
         axis = node.get("axis", 1)
         axis = axis % rank if rank else axis
         way: Literal["quantize", "dequantize"] = "quantize" if node.op == Q else "dequantize"
-        zeros = np.broadcast_to(np.zeros((), np.int64) if zero is None else zero, scale.shape)
-        return Rounding(way, scale, zeros, axis, stored, narrow=narrow)
+        return Rounding(way, scale, zero, axis, stored, narrow=narrow)
 
     def _tensors(self) -> Iterator[str]:
         """Yield the constants that are read as tensors, each once, in the order of first use."""
@@ -135,9 +140,9 @@ class OnnxModule(nn.Module):
     def _read(self, name: str, values: Mapping[str, Tensor]) -> Tensor:
         if name in values:
             return values[name]
-        if name not in self._buffers_of:
+        if name not in self.buffer_of:
             raise InputError(f"torch has no form of what gives '{name}'; keep it out of the model")
-        held: Tensor = getattr(self, self._buffers_of[name])
+        held: Tensor = getattr(self, self.buffer_of[name])
         return held
 
 
@@ -150,6 +155,17 @@ def _check(model: onnx.ModelProto) -> None:
     strange = sorted(foreign | own - OPS.keys() - {Q, DQ, "Constant"})
     if strange:
         raise InputError(f"torch has no form of {', '.join(strange)} here; keep it out of the model")
+
+
+def _scale_and_zero(node: Node, parameters: list[Array | None]) -> tuple[Array, Array]:
+    """Return scale and zero point of a Q or DQ, in one shape."""
+    scale = parameters[0]
+    zero = parameters[1] if len(parameters) > 1 else np.zeros((), np.int64)
+    if scale is None or zero is None:
+        raise _error(node, "its scale or zero point is no constant")
+    if scale.ndim > 1 or node.get("block_size", 0):
+        raise _error(node, "it rounds in blocks")
+    return scale, np.broadcast_to(zero, scale.shape)
 
 
 def _error(node: Node, what: str) -> InputError:

@@ -40,6 +40,7 @@ class Case:
         steps: how many of the coarsest rounding steps INT8 may be off; more than one wants its reason beside it.
         options: what the engine is opened with, besides `threads`.
         counts_threads: False where the engine has no number of threads to set.
+        brings: "torch" or "onnx", where the engine's own Python package can't be had without it.
     """
 
     engine: str
@@ -51,6 +52,7 @@ class Case:
     steps: float = 1.0
     options: tuple[tuple[str, Any], ...] = ()
     counts_threads: bool = True
+    brings: str = ""
 
 
 def without(module: str, words: str) -> Callable[[], str]:
@@ -70,6 +72,8 @@ OURS = {
     "openvino-onnx": Case("openvino", ONNX),
     "ncnn": Case("ncnn", "ncnn"),
     "litert": Case("litert", "litert"),
+    # Its Python runtime links against torch and takes torch's tensors alone.
+    "executorch": Case("executorch", "executorch", brings="torch"),
     "tensorrt": Case(
         "tensorrt", "tensorrt", absent=without("tensorrt", "an NVIDIA GPU with TensorRT"), fp32=1e-3, options=()
     ),

@@ -65,7 +65,8 @@ def test_loading_and_running_leaves_the_callers_arithmetic_alone_and_needs_no_to
     options = {**dict(case.options), "threads": 2}
     given = (case.engine, files_of(name, network), network.inputs, network.outputs, options, network.feeds(0))
     (tmp_path / "given").write_bytes(pickle.dumps(given))
-    assert in_a_fresh_process(DEVICE_SIDE, tmp_path / "given") == "True ignore\nTrue\n"
+    needed = f"True {case.brings}".strip()
+    assert in_a_fresh_process(DEVICE_SIDE, tmp_path / "given") == f"True ignore\n{needed}\n"
 
 
 def in_a_fresh_process(code: str, argument: Path) -> str:
