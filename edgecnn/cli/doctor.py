@@ -10,6 +10,10 @@ import click
 EXTRAS = {
     "onnxruntime": ("onnxruntime",),
     "openvino": ("openvino",),
+    "litert": ("ai-edge-litert",),
+    "ncnn": ("ncnn",),
+    "executorch": ("executorch", "torch"),
+    "coreml": ("coremltools", "torch"),
     "tensorrt": ("cuda-bindings",),
     "train": ("torch", "safetensors"),
     "export": ("torch", "onnx", "onnx-ir", "onnxscript"),
@@ -20,13 +24,18 @@ EXTRAS = {
     "eval": ("pycocotools",),
 }
 BASE = ("numpy", "msgspec", "click", "opencv-python-headless", "pyyaml", "rich")
+AT_ONCE = 4
 VNNI_FLAGS = ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(*, as_json: bool) -> None:
-    """Examine this machine: CPU, INT8 instructions, engines (each runs a small network), missing packages."""
+    """Examine this machine: CPU and INT8 instructions, graphics and neural units, engines, packages.
+
+    Every engine that edgecnn or an installed plugin knows runs a small network, in a process of its own. What is
+    missing comes with the command that brings it.
+    """
     findings = examine()
     if as_json:
         click.echo(json.dumps(findings, indent=1))
@@ -36,9 +45,11 @@ def command(*, as_json: bool) -> None:
 
 
 def examine() -> dict[str, Any]:
-    """Return what is found: machine, base packages, extras, engines."""
+    """Return what is found: machine, units, base packages, extras, engines."""
+    import msgspec
+
     from edgecnn.bench.environment import fingerprint
-    from edgecnn.core.registry import known
+    from edgecnn.bench.units import units
 
     machine = fingerprint()
     flags = machine["cpu_flags"]
@@ -47,21 +58,33 @@ def examine() -> dict[str, Any]:
         "int8_instructions": None if flags is None else [flag for flag in VNNI_FLAGS if flag in flags],
         "base": {package: _version(package) for package in BASE},
         "extras": {extra: {package: _version(package) for package in bring} for extra, bring in EXTRAS.items()},
-        "engines": {name: _try(name) for name in known("engine") if name != "null"},
+        "units": [msgspec.to_builtins(unit) for unit in units()],
+        "engines": _engines(),
     }
 
 
-def _try(name: str) -> dict[str, Any]:
+def _engines() -> dict[str, dict[str, Any]]:
+    """Try every engine, and every unit that a target of ours runs an engine on, a few at a time."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from edgecnn.core.registry import TARGETS, known
+
+    tried: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in known("engine") if name != "null"}
+    for row in TARGETS.values():
+        if "device" in row.options:
+            tried[f"{row.engine} on {row.options['device']}"] = (row.engine, dict(row.options))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(zip(tried, pool.map(lambda one: _try(*one), tried.values()), strict=True))
+
+
+def _try(name: str, options: dict[str, Any]) -> dict[str, Any]:
     from edgecnn.core.errors import EdgecnnError
-    from edgecnn.runtime.selftest import try_engine
+    from edgecnn.runtime.selftest import LONGEST_S, try_engine_apart
 
     try:
-        return {"runs": True, "version": try_engine(name)}
+        return {"runs": True, "version": try_engine_apart(name, LONGEST_S, options)}
     except EdgecnnError as error:
-        return {"runs": False, "why": str(error)}
-    except (ImportError, OSError) as error:
-        # A wheel whose shared libraries this system lacks.
-        return {"runs": False, "why": f"does not load: {' '.join(str(error).split())}"}
+        return {"runs": False, "why": str(error).removeprefix(f"{name}: ")}
 
 
 def _lines(findings: dict[str, Any]) -> list[str]:
@@ -71,7 +94,10 @@ def _lines(findings: dict[str, Any]) -> list[str]:
         f"system    {machine['system']} {machine['kernel']}, {machine['architecture']}, Python {machine['python']}",
         f"INT8      {_int8_text(int8)}",
     ]
-    for name, engine in findings["engines"].items():
+    for unit in findings["units"]:
+        told = f"{unit['missing']}: {unit['get']}" if unit["missing"] else "there"
+        lines.append(f"unit      {unit['kind']} ({unit['name']}): {told}")
+    for name, engine in sorted(findings["engines"].items(), key=lambda item: not item[1]["runs"]):
         lines.append(f"engine    {name}: " + (f"{engine['version']}, runs" if engine["runs"] else engine["why"]))
     absent = [package for package, found in findings["base"].items() if found is None]
     if absent:

@@ -31,6 +31,7 @@ INPUTS = (TensorSpec("x", (1, 4), "float32"),)
 OUTPUTS = (TensorSpec("y", (1, 4), "float32"),)
 LONGEST_S = 90.0
 """A driver that hangs must not hang what asks whether it works; building an engine on a small board takes a while."""
+_LONGEST = 600
 _ANSWER = "edgecnn-selftest "
 
 
@@ -56,14 +57,14 @@ def try_engine(name: str, options: Mapping[str, Any] = MappingProxyType({})) -> 
     return version
 
 
-def try_engine_apart(name: str, longest_s: float = LONGEST_S) -> str:
+def try_engine_apart(name: str, longest_s: float = LONGEST_S, options: Mapping[str, Any] = MappingProxyType({})) -> str:
     """Do what `try_engine` does in a process of its own, which a crash of the engine or its driver takes down alone.
 
     Raises:
         MissingExtraError: the engine's package is not installed; the message gives the command.
         EngineError: the engine is there and does not work, does not load, crashes, or gives no answer in `longest_s`.
     """
-    code = f"from edgecnn.runtime.selftest import answer; answer({name!r})"
+    code = f"from edgecnn.runtime.selftest import answer; answer({name!r}, {dict(options)!r})"
     try:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=longest_s)
     except subprocess.TimeoutExpired as error:
@@ -81,14 +82,14 @@ def try_engine_apart(name: str, longest_s: float = LONGEST_S) -> str:
     return str(said["version"])
 
 
-def answer(name: str) -> None:
+def answer(name: str, options: Mapping[str, Any]) -> None:
     """Print what `try_engine` says of the engine `name` as one marked line: the other half of `try_engine_apart`."""
     try:
-        said = {"version": try_engine(name)}
+        said = {"version": try_engine(name, options)}
     except MissingExtraError as error:
-        said = {"missing": line_of(error)}
+        said = {"missing": line_of(error, _LONGEST)}
     except EdgecnnError as error:
-        said = {"error": line_of(error)}
+        said = {"error": line_of(error, _LONGEST)}
     except Exception as error:  # noqa: BLE001 - an engine of another package may raise anything
         # Mostly a wheel whose shared libraries this system lacks.
         said = {"error": f"does not load: {line_of(error)}"}
