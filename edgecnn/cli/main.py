@@ -1,6 +1,7 @@
 """`edgecnn`: a lazy group. A command's file is imported when that command is asked for, and not before."""
 
 import importlib
+import signal
 import sys
 from typing import Any
 
@@ -62,6 +63,8 @@ def command() -> None:
 
 def main() -> None:
     """Run the command line; an error becomes one line on stderr and its exit code."""
+    # A supervisor's stop ends a run as Ctrl-C does: tidily, and with the processes it started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(run(sys.argv[1:]))
     except KeyboardInterrupt:
