@@ -86,7 +86,7 @@ class Run:
             mark = LOG.mark()
             if not self._context.set_input_shape(spec.name, spec.shape):
                 raise refusal(f"input '{spec.name}' can't be of shape {list(spec.shape)}", mark)
-        if missing := list(self._context.infer_shapes()):
+        if missing := list(made("shapes", self._context.infer_shapes)):
             raise EngineError(f"tensorrt: shapes can't be told before the inference runs; it lacks {missing}")
         wanted = {spec.name: spec for spec in self._outputs}
         for index in range(engine.num_io_tensors):

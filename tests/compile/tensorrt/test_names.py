@@ -114,3 +114,19 @@ def test_the_committed_names_are_those_of_the_real_bindings():
             for name, members in committed[kind].items():
                 lost = {key for key in members if key not in real[kind][name]} - {"WEIGHTLESS"}
                 assert not lost, f"{real['version']} lost {name}: {lost}"
+
+
+def test_our_modules_load_over_the_real_bindings_and_each_finds_its_builder():
+    named = list(filter(None, os.environ.get("EDGECNN_SDK_WHEELS", "").split(os.pathsep)))
+    cuda = [folder for folder in named if not list(Path(folder).rglob("tensorrt.so"))]
+    folders = list(wheels())
+    if not folders or not (cuda or importlib.util.find_spec("cuda")) or not shutil.which("cc"):
+        pytest.skip("no bindings of TensorRT and CUDA installed, and EDGECNN_SDK_WHEELS names none")
+    script = Path(__file__).with_name("real_types.py")
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE.parent)}
+    for folder in folders:
+        command = [sys.executable, script, folder, *cuda]
+        told = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        assert told.returncode == 0, told.stderr
+        version, name = told.stdout.split(maxsplit=1)
+        assert name.strip() == f"TensorRT {version.split('.')[0]}"
