@@ -7,13 +7,14 @@ HOSTS = CONVOLUTIONS | {"Deconvolution", "DeconvolutionDepthWise", "InnerProduct
 ROUNDING = CONVOLUTIONS | {"InnerProduct"}
 """Layers that have an INT8 form."""
 ACTIVATIONS = {"ReLU": 1, "Clip": 3, "Sigmoid": 4, "Mish": 5, "HardSwish": 6}
-LEAKY = 2
+LEAKY, PRODUCT = 2, 2
 INT8, GIVES_INT8 = 8, 100
 """The parameter that says a layer has scales, and what is added to it where one of them is that of its result."""
 
 
 def tidy(network: Network) -> None:
     """Bring `network` into the form that ncnn takes and runs best, in place."""
+    join_swish(network)
     drop_unused(network)
     fuse_activations(network)
     pass_on_int8(network)
@@ -28,6 +29,18 @@ def drop_unused(network: Network) -> None:
             wanted.update(layer.inputs)
             kept.append(layer)
     network.layers = kept[::-1]
+
+
+def join_swish(network: Network) -> None:
+    """Say the product of a value and its sigmoid as one layer."""
+    sigmoids = {layer.outputs[0]: layer.inputs[0] for layer in network.layers if layer.kind == "Sigmoid"}
+    for layer in network.layers:
+        if layer.kind != "BinaryOp" or layer.parameters != {0: PRODUCT}:
+            continue
+        for one, other in (layer.inputs, layer.inputs[::-1]):
+            if sigmoids.get(one) == other:
+                layer.kind, layer.inputs, layer.parameters = "Swish", [other], {}
+                break
 
 
 def fuse_activations(network: Network) -> None:

@@ -20,7 +20,6 @@ from edgecnn.compile.ncnn.operators import (
 )
 from edgecnn.compile.ncnn.source import Node, Source
 from edgecnn.core.errors import EngineError
-from edgecnn.core.registry import nearest
 
 CHANNELS_FIRST = [0, 3, 1, 2]
 REAL, INTEGERS = "float32", frozenset({"uint8", "int8"})
@@ -96,7 +95,7 @@ def translate(source: Source) -> Translation:
     inputs = tuple(_input(builder, name) for name in source.inputs)
     for node in source.nodes:
         if node.kind not in OPERATORS:
-            raise node.refuse(f"no layer computes it{nearest(node.kind, OPERATORS)}")
+            raise node.refuse("it has no layer for that; end the network before it and compute the rest outside")
         _check_types(source, node)
         OPERATORS[node.kind](builder, node)
     outputs = []

@@ -97,6 +97,14 @@ def test_weights_beyond_half_precision_stay_whole():
     engine.close()
 
 
+def test_a_value_times_its_sigmoid_is_one_layer():
+    model = parsed(
+        "(float[1,3,8,8] x, float[4,3,3,3] w) => (float[1,4,6,6] y) { c = Conv(x, w) s = Sigmoid(c) y = Mul(c, s) }"
+    )
+    kinds = [line.split()[0] for line in compare(model)["model.param"].decode().splitlines()[2:]]
+    assert kinds == ["Input", "Convolution", "Swish"]
+
+
 def test_odd_names_survive():
     model = parsed("(float[1,3,4,4] x) => (float[1,3,4,4] y) { r = Relu(x) y = Sigmoid(r) }")
     for index, node in enumerate(model.graph.node):
