@@ -8,7 +8,9 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from scheme_graphs import GRAPHS, feeds_of, graph, quantized, run
+from simulated import simulated
 
+from edgecnn.compile.specs import tensor_specs
 from edgecnn.compile.tensorrt.from_onnx import compile_for_8, compile_for_10, compile_for_11
 from edgecnn.compile.tensorrt.importer import READERS, violations
 from edgecnn.compress.quantize.half import to_half
@@ -292,3 +294,39 @@ def test_what_is_written_beside_the_model_says_what_its_types_mean(tmp_path):
         made = COMPILERS[version](tmp_path / "m.onnx", tmp_path / f"{version}-{precision}", precision)
         told[version, precision] = json.loads(made.files[1].read_text())["typing"]
     assert told == {(8, "fp32"): "either", (8, "fp16"): "weak", (10, "fp32"): "either"}
+
+
+@pytest.mark.parametrize("version", READERS)
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_what_is_prepared_is_built_and_run_by_the_engine_of_its_version(version, precision, tmp_path):
+    model = graph("residual", opset=OPSETS[version])
+    feeds = feeds_of(model)
+    wanted = run(model, feeds)
+    if precision == "int8":
+        model = int8("residual", version)
+    elif precision == "fp16" and version > 8:
+        model = to_half(model)
+    onnx.save(model, tmp_path / "m.onnx")
+    made = COMPILERS[version](tmp_path / "m.onnx", tmp_path / "out", precision)
+    inputs, outputs = tensor_specs(model)
+    with simulated(version) as place:
+        engine = place.engine.open_engine({file.name: file.read_bytes() for file in made.files}, inputs, outputs, {})
+        for frame, want in zip(feeds, wanted, strict=True):
+            got = engine.infer(frame)
+            for spec, other in zip(outputs, want, strict=True):
+                assert np.linalg.norm(got[spec.name] - other) <= 0.1 * np.linalg.norm(other)
+        assert engine.facts()["precision"] == precision
+        engine.close()
+        flags = {call for call in place.trt.calls if "set_flag(FP16)" in call or "set_flag(INT8)" in call}
+        assert len(flags) == ({"fp32": 0, "fp16": 1, "int8": 2}[precision] if version == 8 else 0)
+
+
+def test_an_artefact_for_8_is_refused_by_10_before_anything_is_built(tmp_path):
+    onnx.save(int8("residual", 8), tmp_path / "m.onnx")
+    made = compile_for_8(tmp_path / "m.onnx", tmp_path / "out", "int8")
+    inputs, outputs = tensor_specs(onnx.load(tmp_path / "m.onnx"))
+    for version, target in ((10, "tensorrt_10"), (11, "tensorrt_11")):
+        with simulated(version) as place:
+            with pytest.raises(EngineError, match=f"compile for target '{target}'"):
+                place.engine.open_engine({file.name: file.read_bytes() for file in made.files}, inputs, outputs, {})
+            assert not [call for call in place.trt.calls if "parse" in call]
