@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from networks import NETWORKS
+from networks import MORE, NETWORKS
 from networks.trained_like import make_trained_like
 from numpy.typing import NDArray
 
@@ -62,7 +62,7 @@ def road_scenes(count: int) -> list[NDArray[np.uint8]]:
 
 def made_here(name: str, scenes: list[NDArray[np.uint8]], held_out: int, folder: Path) -> Subject:
     """Build the network called `name` with trained-like weights and export it; the last scenes are held out."""
-    build, (height, width) = NETWORKS[name]
+    build, (height, width) = {**NETWORKS, **MORE}[name]
     torch.manual_seed(0)
     frames = _batch(scenes, height, width, as_pixels=False, channels_last=False)
     network = make_trained_like(build(), torch.from_numpy(frames[:STATISTICS_FRAMES]), seed=0)

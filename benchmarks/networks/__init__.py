@@ -4,7 +4,19 @@ from collections.abc import Callable
 
 from torch import nn
 
-from networks import attention, decoder, dense, depthwise, residual
+from networks import (
+    attention,
+    decoder,
+    dense,
+    depthwise,
+    dilated,
+    gated,
+    grouped,
+    plain,
+    pyramid,
+    residual,
+    shuffled,
+)
 
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int]]] = {
     "residual": (residual.Residual, (160, 160)),
@@ -14,3 +26,12 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int]]] = {
     "attention": (attention.Attention, (128, 160)),
 }
 """By name: how to build the network, and the height and width of its input."""
+MORE: dict[str, tuple[Callable[[], nn.Module], tuple[int, int]]] = {
+    "gated": (gated.Gated, (160, 160)),
+    "shuffled": (shuffled.Shuffled, (160, 160)),
+    "plain": (plain.Plain, (128, 128)),
+    "dilated": (dilated.Dilated, (128, 160)),
+    "grouped": (grouped.Grouped, (128, 128)),
+    "pyramid": (pyramid.Pyramid, (128, 160)),
+}
+"""Further families, for what every engine has to take (`targets.py`)."""

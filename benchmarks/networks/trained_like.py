@@ -36,7 +36,7 @@ def make_trained_like(network: nn.Module, frames: Tensor, seed: int) -> nn.Modul
             _fill_norm(module, generator, 0.5 if name.endswith("quiet_norm") else 1.0)
         elif isinstance(module, nn.PReLU):
             module.weight.data = 0.15 + 0.15 * torch.randn(module.weight.shape, generator=generator)
-    _measure_norms(network, frames)
+    measure_norms(network, frames)
     _fit_answers(network, frames, generator)
     return network.eval()
 
@@ -69,7 +69,7 @@ def _fill_norm(module: nn.BatchNorm2d, generator: torch.Generator, size: float) 
     module.bias.data = scale * (0.4 * torch.randn(count, generator=generator) - 0.4)
 
 
-def _measure_norms(network: nn.Module, frames: Tensor) -> None:
+def measure_norms(network: nn.Module, frames: Tensor) -> None:
     """Run `frames` in training mode, so that each norm keeps the mean statistics of what reaches it."""
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
