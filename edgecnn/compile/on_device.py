@@ -13,7 +13,7 @@ import msgspec
 from edgecnn.compile.tensorrt.by_trtexec import by_trtexec
 from edgecnn.compile.tensorrt.trtexec_run import Command, run_here
 from edgecnn.core.bundle import Artefact, Bundle, open_bundle
-from edgecnn.core.errors import InputError, MissingExtraError
+from edgecnn.core.errors import EngineError, InputError, MissingExtraError
 from edgecnn.core.registry import BUILDERS, resolve
 
 
@@ -49,7 +49,7 @@ def build_on_device(
         BundleError: the bundle is damaged, or holds no such artefact.
         InputError: no artefact of it is built on a device, or an option is not known.
         MissingExtraError: neither the engine's Python module nor a tool that builds for it is here.
-        EngineError: the engine refused the network.
+        EngineError: the engine refused the network; of several artefacts, the last one where it refused them all.
     """
     bundle = open_bundle(path)
     chosen = [bundle.artefact(artefact)] if artefact is not None else list(bundle.manifest.artefacts)
@@ -59,7 +59,13 @@ def build_on_device(
     built = []
     for one in ours:
         say(f"{one.name}: building for {one.engine} on this device, which can take minutes")
-        built.append(_build(bundle, one, dict(options or {}), command))
+        try:
+            built.append(_build(bundle, one, dict(options or {}), command))
+        except EngineError as error:
+            # A bundle may hold artefacts for several boards, of which this one builds its own.
+            if len(ours) == 1 or (one is ours[-1] and not built):
+                raise
+            say(f"{one.name}: not built: {error}")
     return tuple(built)
 
 

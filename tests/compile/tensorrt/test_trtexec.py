@@ -4,6 +4,7 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -291,3 +292,19 @@ def test_a_bundle_with_nothing_to_build_says_so(tmp_path):
     other = write_bundle(tmp_path / "other", moved, {name: bundle.read(name) for name in bundle.manifest.files})
     with pytest.raises(InputError, match=r"no artefact of it is built on a device \(tensorrt are\)"):
         build_on_device(other)
+
+
+def test_of_several_artefacts_those_for_other_boards_are_told_and_left_out(tmp_path, monkeypatch):
+    monkeypatch.setenv("EDGECNN_TRTEXEC", PATH)
+    bundle = open_bundle(small_bundle(tmp_path / "bundle"))
+    (own,) = bundle.manifest.artefacts
+    strong = msgspec.json.encode(prepared("10", "int8"))
+    alien = replace(own, name="alien", files=(own.files[0], "artefacts/alien/tensorrt.json"))
+    inside = {name: bundle.read(name) for name in bundle.manifest.files} | {alien.files[1]: strong}
+    both = write_bundle(tmp_path / "both", replace(bundle.manifest, artefacts=(alien, own)), inside)
+    said = []
+    (made,) = build_on_device(both, say=said.append, command=FakeTrtexec("8.6.2"))
+    assert made.artefact == own.name
+    assert any(text.startswith("alien: not built: tensorrt: ") for text in said)
+    with pytest.raises(EngineError, match="compile for target 'tensorrt_8'"):
+        build_on_device(both, artefact="alien", command=FakeTrtexec("8.6.2"))
