@@ -4,6 +4,7 @@ To add an engine, add a row to OURS: "name": Case("engine", "target"). An engine
 point has a row already, once that package is installed and its target is called as the engine is.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -87,6 +88,7 @@ OURS = {
             "coreml": "CoreMLExecutionProvider",
         }.items()
     },
+    "coreml": Case("coreml", "coreml", absent=lambda: "" if sys.platform == "darwin" else "macOS"),
     # Qualcomm's emulator comes with its package.
     "onnxruntime-qnn": Case(
         "onnxruntime-qnn",
