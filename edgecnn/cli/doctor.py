@@ -13,7 +13,7 @@ EXTRAS = {
     "litert": ("ai-edge-litert",),
     "ncnn": ("ncnn",),
     "executorch": ("executorch", "torch"),
-    "coreml": ("coremltools", "torch"),
+    "coreml": ("coremltools", "onnx"),
     "tensorrt": ("cuda-bindings",),
     "train": ("torch", "safetensors"),
     "export": ("torch", "onnx", "onnx-ir", "onnxscript"),
