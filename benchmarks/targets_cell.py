@@ -1,14 +1,12 @@
-"""One cell of the target table in a process of its own: quantize, compile, open, run. What crashes is a row.
-
-`python targets_cell.py JOB.json` writes the outputs of every held-out frame beside the job, and last a line of JSON.
-"""
+"""One cell of the target table in a process of its own: quantize, compile, open, run. What crashes is a row."""
 
 import dataclasses
 import json
-import subprocess
+import os
 import sys
 import time
 from collections.abc import Mapping
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +21,10 @@ from edgecnn.core.registry import TARGETS, import_entry, resolve
 
 GRAPH, OWN, OURS = "graph", "own", "edgecnn"
 """Who quantizes: edgecnn and the target computes; edgecnn and the graph is computed as written; the engine."""
-THREADS = 2
+THREADS = 1
 LAST_WORDS = 200
+APART = get_context("forkserver")
+APART.set_forkserver_preload(["targets_cell", "torch"])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,17 +70,29 @@ def run_apart(job: Job, timeout_s: float) -> Ran:
     """Run the cell in a process of its own, which may crash or hang."""
     place = Path(job.place)
     place.mkdir(parents=True, exist_ok=True)
-    (place / "job.json").write_text(json.dumps(dataclasses.asdict(job)))
-    command = [sys.executable, __file__, str(place / "job.json")]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout_s)
-    except subprocess.TimeoutExpired:
+    record = place / "ran.json"
+    # A process of the fork server has the imports, which cost most of a cell, and none of the threads.
+    process = APART.Process(target=_child, args=(job, record))
+    process.start()
+    process.join(timeout_s)
+    if process.is_alive():
+        process.kill()
+        process.join()
         return Ran(f"not done after {timeout_s:.0f} s")
-    lines = done.stdout.strip().splitlines()
-    if done.returncode or not lines:
-        said = " ".join(done.stderr.split())[-LAST_WORDS:]
-        return Ran(f"its process ended with {done.returncode}: {said}")
-    return Ran(**json.loads(lines[-1]))
+    if process.exitcode or not record.is_file():
+        told = (place / "stderr.txt").read_text(errors="replace").strip().splitlines()
+        return Ran(f"its process ended with {process.exitcode}: {told[-1][:LAST_WORDS] if told else 'no word'}")
+    return Ran(**json.loads(record.read_text()))
+
+
+def _child(job: Job, record: Path) -> None:
+    with (Path(job.place) / "stderr.txt").open("w") as said:
+        os.dup2(said.fileno(), sys.stderr.fileno())
+        try:
+            ran = work(job)
+        except EdgecnnError as error:
+            ran = Ran(str(error))
+        record.write_text(json.dumps(dataclasses.asdict(ran)))
 
 
 def feeds_of(file: str) -> list[dict[str, NDArray[Any]]]:
@@ -102,7 +114,7 @@ def work(job: Job) -> Ran:
         files, specs = targets_own.quantized(job, feeds_of(job.calibration)), tensor_specs(model)
     else:
         if job.precision == "int8":
-            model, nodes = _rounded(job, model)
+            model, nodes = _rounded_once(job, model)
         source = place / "source.onnx"
         onnx.save(model, source)
         specs = tensor_specs(model)
@@ -110,9 +122,23 @@ def work(job: Job) -> Ran:
     took = time.perf_counter() - start
     engine = _open(job, files, specs)
     answers = [engine.infer(feeds) for feeds in feeds_of(job.held_out)]
-    engine.close()
     np.savez(job.outputs, **{name: np.concatenate([one[name] for one in answers]) for name in answers[0]})
+    engine.close()
     return Ran("", nodes, round(took, 1), round(sum(map(len, files.values())) / 1024, 1))
+
+
+def _rounded_once(job: Job, model: onnx.ModelProto) -> tuple[onnx.ModelProto, int]:
+    """Quantize, or take what another cell of the same scheme left beside this one."""
+    scheme = TARGETS[job.target].scheme
+    kept = Path(job.place).parent / f"{scheme}{'-learned' if job.seconds else ''}.onnx"
+    if not kept.is_file():
+        rounded, count = _rounded(job, model)
+        rounded.doc_string = str(count)
+        temporary = kept.with_suffix(".tmp")
+        onnx.save(rounded, temporary)
+        temporary.replace(kept)
+    found = onnx.load(kept)
+    return found, int(found.doc_string)
 
 
 def _rounded(job: Job, model: onnx.ModelProto) -> tuple[onnx.ModelProto, int]:
@@ -135,18 +161,3 @@ def _open(job: Job, files: Mapping[str, bytes], specs: tuple[Any, Any]) -> Any:
         return resolve("engine", "onnxruntime")(files, *specs, {"threads": THREADS, "integer_kernels": False})
     row = TARGETS[job.target]
     return resolve("engine", row.engine)(files, *specs, {"threads": THREADS, **row.options})
-
-
-def main() -> int:
-    """Run the job named on the command line."""
-    job = Job(**json.loads(Path(sys.argv[1]).read_text()))
-    try:
-        ran = work(job)
-    except EdgecnnError as error:
-        ran = Ran(str(error))
-    print(json.dumps(dataclasses.asdict(ran)))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
