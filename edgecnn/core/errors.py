@@ -35,6 +35,10 @@ class EngineError(EdgecnnError):
     """An inference engine refused a model or an input."""
 
 
+class UnfitError(EngineError):
+    """An artefact is for another version of its engine, or another device, than is here; another artefact may fit."""
+
+
 class StageError(EdgecnnError):
     """A stage did not leave what it promised."""
 

@@ -1,5 +1,7 @@
 """Which of a bundle's artefacts runs here: what was named, else the fastest that its engine and its gates allow."""
 
+from collections.abc import Collection
+
 from edgecnn.core.bundle import Artefact, Bundle
 from edgecnn.core.errors import BundleError, InputError, MissingExtraError
 from edgecnn.core.registry import ENGINES, resolve
@@ -8,13 +10,16 @@ from edgecnn.runtime.engine import OpenEngine
 NULL = "null"
 
 
-def choose_artefact(bundle: Bundle, engine: str | None, artefact: str | None) -> tuple[Artefact, OpenEngine]:
+def choose_artefact(
+    bundle: Bundle, engine: str | None, artefact: str | None, unfit: Collection[str] = ()
+) -> tuple[Artefact, OpenEngine]:
     """Return an artefact of `bundle` and the opener of an engine that is installed here.
 
     Args:
         bundle: an opened bundle.
         engine: only artefacts of this engine; `null` opens any artefact and runs none of it.
         artefact: exactly this one, whether or not it passed its gates.
+        unfit: names of artefacts that were tried and are for another device.
 
     Raises:
         InputError: no engine is called `engine`.
@@ -30,7 +35,9 @@ def choose_artefact(bundle: Bundle, engine: str | None, artefact: str | None) ->
                 f"{bundle.path}: artefact '{artefact}' is for engine '{candidates[0].engine}', not '{engine}'"
             )
     else:
-        candidates = _passed(bundle, engine)
+        candidates = tuple(one for one in _passed(bundle, engine) if one.name not in unfit)
+        if not candidates:
+            raise BundleError(f"{bundle.path}: what it holds is for other devices: {', '.join(unfit)}")
     if opener is not None:
         return candidates[0], opener
     return _first_installed(bundle, candidates)

@@ -8,7 +8,7 @@ from typing import Any, final
 from numpy.typing import NDArray
 
 from edgecnn.core.bundle import Artefact, Bundle, open_bundle
-from edgecnn.core.errors import BundleError
+from edgecnn.core.errors import BundleError, UnfitError
 from edgecnn.core.results import Frame, Result
 from edgecnn.runtime.choice import choose_artefact
 from edgecnn.runtime.codec import Codec, codec_of
@@ -90,7 +90,7 @@ def load(
     """Open a bundle and load one of its artefacts into its engine.
 
     With nothing named, the fastest by the bundle's own measurements is taken among those whose engine is installed
-    here and that passed their gates.
+    here and that passed their gates. One that turns out to be for another device than this is passed over.
 
     Args:
         path: a bundle folder or `.edge` file.
@@ -102,17 +102,31 @@ def load(
     Raises:
         BundleError: the bundle is damaged, tampered with or unsafe, or holds nothing fitting.
         MissingExtraError: no engine that it needs is installed; the message gives the command that installs one.
-        EngineError: the engine refused the network.
+        EngineError: the engine refused the network; `UnfitError` where all that it holds is for other devices.
     """
     bundle = open_bundle(Path(path))
-    chosen, open_engine = choose_artefact(bundle, engine, artefact)
     codec = codec_of(bundle.manifest)
-    _check_tensors(bundle, chosen, codec)
-    options = dict(chosen.options) if engine != "null" else {}
-    if threads is not None:
-        options["threads"] = threads
-    opened = open_engine(bundle.files_of(chosen), chosen.inputs, chosen.outputs, options)
-    return Model(bundle, chosen, opened, codec, candidates=candidates)
+    unfit: dict[str, UnfitError] = {}
+    while True:
+        try:
+            chosen, open_engine = choose_artefact(bundle, engine, artefact, unfit)
+        except BundleError:
+            if unfit:
+                # Why the best one does not fit says more than that none does.
+                raise next(iter(unfit.values())) from None
+            raise
+        _check_tensors(bundle, chosen, codec)
+        options = dict(chosen.options) if engine != "null" else {}
+        if threads is not None:
+            options["threads"] = threads
+        try:
+            opened = open_engine(bundle.files_of(chosen), chosen.inputs, chosen.outputs, options)
+        except UnfitError as error:
+            if artefact is not None:
+                raise
+            unfit[chosen.name] = error
+            continue
+        return Model(bundle, chosen, opened, codec, candidates=candidates)
 
 
 def _check_tensors(bundle: Bundle, artefact: Artefact, codec: Codec) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final, final
 
-from edgecnn.core.errors import EngineError
+from edgecnn.core.errors import EngineError, UnfitError
 from edgecnn.runtime.engines.tensorrt_sdk import LOG, made, trt
 from edgecnn.runtime.engines.tensorrt_settings import BuildSettings, Prepared
 
@@ -44,9 +44,9 @@ class Strong:
 
 
 def refuse_weak(prepared: Prepared, target: str) -> None:
-    """Raise `EngineError` for a file whose FP16 only a flag could bring about."""
+    """Raise `UnfitError` for a file whose FP16 only a flag could bring about."""
     if prepared.typing == "weak":
-        raise EngineError(
+        raise UnfitError(
             "tensorrt: this artefact was prepared for TensorRT 8, whose flags choose types, and here is "
             f"{trt.__version__}; compile for target '{target}'"
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from edgecnn.core.errors import EngineError
+from edgecnn.core.errors import EngineError, UnfitError
 from edgecnn.runtime.engines.tensorrt_settings import BuildSettings, Shape
 
 _OPTION = re.compile(r"--([A-Za-z][A-Za-z0-9]*)")
@@ -146,12 +146,12 @@ def _typing(tool: Trtexec, settings: BuildSettings) -> list[str]:
     """Return the flags that make types what the file was prepared for."""
     prepared = settings.prepared
     if prepared.typing == "strong" and not tool.has_strong_typing:
-        raise EngineError(
+        raise UnfitError(
             f"tensorrt: this artefact's types run as written, which trtexec {tool.version} can't; compile for target "
             "'tensorrt_8'"
         )
     if prepared.typing == "weak" and tool.has_strong_typing:
-        raise EngineError(
+        raise UnfitError(
             "tensorrt: this artefact was prepared for TensorRT 8, whose flags choose types, and here is trtexec "
             f"{tool.version}; compile for target 'tensorrt_10'"
         )

@@ -2,7 +2,7 @@
 
 from typing import Any, Final, final
 
-from edgecnn.core.errors import EngineError
+from edgecnn.core.errors import EngineError, UnfitError
 from edgecnn.runtime.engines.tensorrt_sdk import LOG, made, trt
 from edgecnn.runtime.engines.tensorrt_settings import BuildSettings
 
@@ -19,12 +19,12 @@ class Weak:
         """Raise `EngineError` if this TensorRT or this GPU can't do what was prepared."""
         prepared = settings.prepared
         if prepared.typing == "strong" or prepared.opset > MOST_OPSET:
-            raise EngineError(
+            raise UnfitError(
                 f"tensorrt: this artefact (opset {prepared.opset}, types as written) needs TensorRT 10, and here is "
                 f"{trt.__version__}; compile for target 'tensorrt_8'"
             )
         if prepared.quantized and not builder.platform_has_fast_int8:
-            raise EngineError("tensorrt: this GPU has no INT8 units; take the fp16 or the fp32 artefact")
+            raise UnfitError("tensorrt: this GPU has no INT8 units; take the fp16 or the fp32 artefact")
         if settings.dla is not None and prepared.quantized:
             raise EngineError("tensorrt: the DLA of this TensorRT takes no Q/DQ; take the fp16 artefact for it")
         if settings.dla is not None and prepared.precision == "fp32":

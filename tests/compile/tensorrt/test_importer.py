@@ -6,17 +6,21 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
+from msgspec.structs import replace
 from onnx import TensorProto, helper, numpy_helper
 from scheme_graphs import GRAPHS, feeds_of, graph, quantized, run
 from simulated import simulated
+from small_tensorrt import files, small_bundle
 
 from edgecnn.compile.specs import tensor_specs
 from edgecnn.compile.tensorrt.from_onnx import compile_for_8, compile_for_10, compile_for_11
 from edgecnn.compile.tensorrt.importer import READERS, violations
 from edgecnn.compress.quantize.half import to_half
-from edgecnn.core.errors import EngineError
+from edgecnn.core.bundle import open_bundle, write_bundle
+from edgecnn.core.errors import EngineError, UnfitError
 from edgecnn.core.registry import resolve
-from edgecnn.runtime.engines.tensorrt_settings import read_files
+from edgecnn.runtime import load
+from edgecnn.runtime.engines.tensorrt_settings import Prepared, read_files
 
 COMPILERS = {8: compile_for_8, 10: compile_for_10, 11: compile_for_11}
 OPSETS = {8: 17, 10: 19, 11: 19}
@@ -330,3 +334,24 @@ def test_an_artefact_for_8_is_refused_by_10_before_anything_is_built(tmp_path):
             with pytest.raises(EngineError, match=f"compile for target '{target}'"):
                 place.engine.open_engine({file.name: file.read_bytes() for file in made.files}, inputs, outputs, {})
             assert not [call for call in place.trt.calls if "parse" in call]
+
+
+def test_of_a_bundle_for_several_boards_each_loads_its_own(tmp_path):
+    bundle = open_bundle(small_bundle(tmp_path / "bundle"))
+    (plain,) = bundle.manifest.artefacts
+    inside, artefacts = {name: bundle.read(name) for name in bundle.manifest.files}, []
+    for name, typing in (("for-8", "weak"), ("for-10", "strong")):
+        told = Prepared(precision="fp16", typing=typing, opset=17, quantized=False)
+        names = tuple(f"artefacts/{name}/{file}" for file in files())
+        inside |= dict(zip(names, files(told).values(), strict=True))
+        artefacts.append(replace(plain, name=name, files=names, precision="fp16"))
+    both = write_bundle(tmp_path / "both", replace(bundle.manifest, artefacts=tuple(artefacts)), inside)
+    for version, own, other in ((8, "for-8", "for-10"), (10, "for-10", "for-8"), (11, "for-10", "for-8")):
+        with simulated(version):
+            with load(both) as loaded:
+                assert loaded.artefact.name == own
+            with pytest.raises(UnfitError, match="compile for target"):
+                load(both, artefact=other)
+    only = write_bundle(tmp_path / "only", replace(bundle.manifest, artefacts=tuple(artefacts[1:])), inside)
+    with simulated(8), pytest.raises(UnfitError, match="needs TensorRT 10"):
+        load(only)
