@@ -13,12 +13,15 @@ from edgecnn.runtime.engines.tensorrt_sdk import asked, cudart
 
 
 class Gpu(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The GPU that engines are built for: part of the key of what is cached. `memory_mib` is all its memory."""
+    """The GPU that engines are built for: part of the key of what is cached.
+
+    A Jetson's power mode can switch multiprocessors off, and then other kernels are the fastest. Its memory is no part
+    of it: that is the system's, whose size what the kernel reserves makes vary.
+    """
 
     name: str
     compute_capability: str
     multiprocessors: int
-    memory_mib: int
 
 
 def this_gpu() -> Gpu:
@@ -33,7 +36,7 @@ def this_gpu() -> Gpu:
     told = asked(cudart.cudaGetDeviceProperties(device), "describe the GPU")
     name = told.name.decode(errors="replace") if isinstance(told.name, bytes) else str(told.name)
     capability = f"{told.major}.{told.minor}"
-    return Gpu(name.strip("\0 "), capability, int(told.multiProcessorCount), int(told.totalGlobalMem) >> 20)
+    return Gpu(name.strip("\0 "), capability, int(told.multiProcessorCount))
 
 
 def cuda_versions() -> dict[str, str]:

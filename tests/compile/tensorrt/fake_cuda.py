@@ -44,7 +44,6 @@ class FakeCuda:
                     "major": 8,
                     "minor": 7,
                     "multiProcessorCount": 8,
-                    "totalGlobalMem": 8 << 30,
                 }.items()
                 if name in api["properties"]
             }

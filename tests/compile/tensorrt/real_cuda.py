@@ -33,7 +33,7 @@ FUNCTIONS = (
 ENUMS = ("cudaMemcpyKind", "cudaStreamCaptureMode")
 ERRORS = ("cudaSuccess", "cudaErrorNoDevice", "cudaErrorInvalidValue", "cudaErrorStreamCaptureUnsupported")
 CONSTANTS = ("cudaHostAllocDefault", "cudaStreamNonBlocking")
-PROPERTIES = ("major", "minor", "multiProcessorCount", "name", "totalGlobalMem")
+PROPERTIES = ("major", "minor", "multiProcessorCount", "name")
 
 
 def described(version, runtime) -> dict:
