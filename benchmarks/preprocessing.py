@@ -23,7 +23,7 @@ from edgecnn.compress.quantize.quantize import Settings, quantize
 from edgecnn.core.registry import resolve
 
 MEAN, DEVIATION = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
-SIZES = ((160, 320), (320, 800), (720, 1280))
+SIZES = ("160x320", "320x800", "720x1280")
 INNER = "normalised"
 
 
@@ -81,8 +81,9 @@ def with_steps(model: onnx.ModelProto) -> Any:
     frame = steps.input()
     frame.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC")).set_color_format(ColorFormat.BGR)
     frame.model().set_layout(ov.Layout("NCHW"))
-    frame.preprocess().convert_element_type(ov.Type.f32).convert_color(ColorFormat.RGB)
-    frame.preprocess().mean(list(MEAN)).scale(list(DEVIATION))
+    # Bytes are a quarter of what floats are to move, so they become float last.
+    frame.preprocess().convert_color(ColorFormat.RGB).convert_layout(ov.Layout("NCHW"))
+    frame.preprocess().convert_element_type(ov.Type.f32).mean(list(MEAN)).scale(list(DEVIATION))
     return steps.build()
 
 
@@ -104,6 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=5, help="for each size and precision, warm-up apart")
+    parser.add_argument("--sizes", nargs="*", default=SIZES, metavar="HxW")
     parser.add_argument("--channels", type=int, default=16)
     asked = parser.parse_args()
     settings = {
@@ -113,7 +115,8 @@ def main() -> None:
     }
     rng = np.random.default_rng(1)
     print(f"OpenVINO {ov.__version__}, {asked.threads} threads, {asked.channels} channels")
-    for height, width in SIZES:
+    for size in asked.sizes:
+        height, width = map(int, size.split("x"))
         frame = rng.integers(0, 256, (1, height, width, 3), np.uint8)
         whole = network(height, width, asked.channels)
         fit = [{"frame": rng.integers(0, 256, frame.shape, np.uint8)} for _ in range(2)]
