@@ -12,6 +12,8 @@ from onnx.reference import ReferenceEvaluator
 
 from edgecnn.core.errors import EngineError, line_of
 
+RANDOM = ("Random", "Bernoulli", "Multinomial")
+"""How operators begin that give something else each time, with no input or a constant one."""
 EVALUATED = 19
 """The oldest opset of which ONNX's own evaluator has QuantizeLinear; it means the same before."""
 MOST_FOLDED = 1 << 24
@@ -111,6 +113,8 @@ class Source:
             return True
         given = [name for name in node.inputs if name]
         if not all(name in self.constants for name in given) or "." in node.kind or _has_graphs(node.proto):
+            return False
+        if node.kind.startswith(RANDOM):
             return False
         if any(np.prod(self.shapes.get(name, ())) > MOST_FOLDED for name in node.outputs):
             return False

@@ -19,6 +19,7 @@ REFUSED = {
     "Resize": "(float[1,3,9,9] x) => (float[1,3,14,14] y)"
     ' { z = Constant <value = int64[4] {1,3,14,14}> () y = Resize <nearest_mode = "ceil"> (x, , , z) }',
     "Transpose": "(float[2,3,4,5,6] x) => (float[6,5,4,3,2] y) { y = Transpose <perm = [4,3,2,1,0]> (x) }",
+    "RandomNormal": "(float[1,9] x) => (float[1,9] y) { r = RandomNormal <shape = [1,9]> () y = Add(x, r) }",
     "Cast": "(float[1,9] x) => (double[1,9] y) { y = Cast <to = 11> (x) }",
 }
 

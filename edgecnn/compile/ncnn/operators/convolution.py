@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.compile.ncnn.builder import Builder, Value
+from edgecnn.compile.ncnn.builder import Builder
 from edgecnn.compile.ncnn.network import Parameter, Weight
 from edgecnn.compile.ncnn.operators.int8 import Int8, int8_weights
 from edgecnn.compile.ncnn.operators.windows import Window, picture, window
@@ -107,7 +107,7 @@ def deconvolve(b: Builder, node: Node) -> None:
         parameters[7] = group
     stored = [Weight(turned, tagged=True), *([Weight(bias)] if bias is not None else [])]
     kind = "Deconvolution" if group == 1 else "DeconvolutionDepthWise"
-    [made] = b.emit(kind, [_seen(b, x, channels, height, width)], parameters, stored, name=node.outputs[0])
+    [made] = b.emit(kind, [b.view(x, (channels, height, width))], parameters, stored, name=node.outputs[0])
     b.put(node.outputs[0], made, out)
 
 
@@ -126,10 +126,6 @@ def _placed(node: Node, look: Window, sizes: tuple[int, int], out: tuple[int, ..
         begin.append(small if upper else large)
         end.append(large if upper else small)
     return Window(look.kernel, look.strides, look.dilations, (begin[0], begin[1], end[0], end[1]))
-
-
-def _seen(b: Builder, x: Value, channels: int, height: int, width: int) -> str:
-    return b.view(x, (channels, height, width))
 
 
 def _geometry(width: int, size: int, bias: NDArray[np.float32] | None, look: Window) -> dict[int, Parameter]:

@@ -2,7 +2,7 @@
 
 A layer rounds its own input and gives float; only a convolution whose readers are all such layers passes INT8 on by
 itself. Activations are signed, symmetric and without -128, one scale a tensor, and weights have one scale a channel.
-ncnn reads the scales from a table of its own, which is made from the same ranges; the Q/DQ graph is what that computes.
+The compiler writes integers and scales of the Q/DQ graph into ncnn's files, so that the graph is what ncnn computes.
 """
 
 from edgecnn.compress.quantize.scheme import Format, Scheme
