@@ -80,9 +80,15 @@ def _of_pixels(low: Lowering, node: ir.Node) -> bool:
     first, second = node.inputs[:2]
     for index, (value, other) in enumerate(((first, second), (second, first))):
         array = low.source.constants.get(other) if other is not None else None
-        if value is None or array is None or array.size != 1 or not low.is_rounded(value):
+        if (
+            value is None
+            or array is None
+            or not array.size
+            or (array != array.flat[0]).any()
+            or not low.is_rounded(value)
+        ):
             continue
-        held, number = low.get(value), float(array.reshape(()))
+        held, number = low.get(value), float(array.flat[0])
         scaled = _scaled(node.op_type, held.pixels, number) if held.pixels is not None and index == 0 else None
         if held.pixels is not None and index == 1 and node.op_type in {"Add", "Mul"}:
             scaled = _scaled(node.op_type, held.pixels, number)
@@ -106,10 +112,12 @@ def _scaled(kind: str, pixels: Quant, number: float) -> Quant | None:
 
 
 def _can_round(low: Lowering, node: ir.Node) -> bool:
-    """Whether every operand is there as int8 or constant, and one at least is no constant."""
-    values = [value for value in node.inputs if value is not None]
-    computed = [value for value in values if value not in low.source.constants]
-    return bool(computed) and all(low.is_rounded(value) for value in computed)
+    """Whether every operand is there as int8 or constant, and one at least is no constant.
+
+    Pixels less a mean between two whole numbers are ties all over, which int8 kernels round otherwise than float ones.
+    """
+    computed = [value for value in node.inputs if value is not None and value not in low.source.constants]
+    return bool(computed) and all(low.get(value).quant is not None for value in computed)
 
 
 def _operands(

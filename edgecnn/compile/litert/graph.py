@@ -25,13 +25,21 @@ def flatbuffer(path: Path, *, half: bool) -> bytes:
         if node.domain in ONNX_DOMAINS and node.op_type not in LOWERINGS and not source.is_constant(node)
     }
     if unknown:
-        source = Source(expanded(source.model, unknown))
+        source = _expanded(source, unknown)
     low = Lowering(source, half=half)
     inputs = {
         str(value.name): _input(low, value) for value in source.model.graph.inputs if value not in source.constants
     }
     lower_all(low)
     return low.writer.finish(inputs, _outputs(low, set(inputs.values())))
+
+
+def _expanded(source: Source, unknown: set[str]) -> Source:
+    """Return the model with unknown operators written out as ONNX defines them; as it is where that fails."""
+    try:
+        return Source(expanded(source.model, unknown))
+    except Exception:  # noqa: BLE001 - onnx's inliner and inference raise what they like; the walk names the operator
+        return source
 
 
 def _input(low: Lowering, value: ir.Value) -> Tensor:

@@ -9,7 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from edgecnn.compile.litert.source import Source, call, shape_of
-from edgecnn.compile.litert.value import Value, channels_last, only_units_move, physical, plain, reshaped_order
+from edgecnn.compile.litert.value import Value, channels_last, only_units_move, physical, plain, reshaped_orders
 from edgecnn.compile.litert.versions import version_of
 from edgecnn.compile.litert.writer import Quant, Tensor, Writer
 from edgecnn.core.errors import EngineError
@@ -27,11 +27,13 @@ class Lowering:
         writer: the flatbuffer.
         done: nodes that another one took in.
         half: whether weights are stored as float16.
+        settled: int8 tensors that are not rounded anew, although the graph has another scale for them.
     """
 
     def __init__(self, source: Source, *, half: bool) -> None:
         self.source, self.half, self.writer = source, half, Writer()
         self.done: set[ir.Node] = set()
+        self.settled: set[Tensor] = set()
         self._values: dict[ir.Value, Value] = {}
         self._floats: dict[Tensor, Tensor] = {}
         self._moved: dict[tuple[Tensor, tuple[int, ...]], Tensor] = {}
@@ -156,9 +158,8 @@ class Lowering:
 
     def reshaped(self, given: Value, shape: tuple[int, ...]) -> Value:
         """Return `given` in another ONNX shape; numbers move only if no order of axes leaves them in place."""
-        order = reshaped_order(given, shape)
-        if order is None:
-            given, order = self.ordered(given, plain(len(given.order))), plain(len(shape))
+        first, order = reshaped_orders(given, shape)
+        given = given if only_units_move(given, first) else self.ordered(given, first)
         wanted = physical(shape, order)
         if wanted == given.tensor.shape:
             return Value(given.tensor, order, given.pixels)

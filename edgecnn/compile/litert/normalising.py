@@ -6,6 +6,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edgecnn.compile.litert.fusion import target
 from edgecnn.compile.litert.lowering import Lowering
+from edgecnn.compile.litert.steps import shaped_step, step
 from edgecnn.compile.litert.value import Value
 from edgecnn.compile.litert.writer import Tensor
 
@@ -54,19 +55,9 @@ def _normal(low: Lowering, given: Tensor, places: list[int], epsilon: float) -> 
     kept.keepDims = True
     small = [1 if index in places else size for index, size in enumerate(given.shape)]
     axes = low.integers(places)
-
-    def step(kind: str, inputs: list[Tensor], shape: list[int] | tuple[int, ...], options: object) -> Tensor:
-        made = low.writer.tensor(f"{given.name}.{kind.lower()}", shape, "float32")
-        low.operator(kind, inputs, [made], options)
-        return made
-
-    mean = step("MEAN", [given, axes], small, kept)
-    centred = step("SUB", [given, mean], given.shape, schema.SubOptionsT())
-    square = step("MUL", [centred, centred], given.shape, schema.MulOptionsT())
-    variance = step("MEAN", [square, axes], small, kept)
-    safe = step("ADD", [variance, low.real("epsilon", np.full(1, epsilon))], small, schema.AddOptionsT())
-    inverse = step("RSQRT", [safe], small, None)
-    return step("MUL", [centred, inverse], given.shape, schema.MulOptionsT())
+    centred = step(low, "SUB", given, shaped_step(low, "MEAN", [given, axes], small, kept))
+    variance = shaped_step(low, "MEAN", [step(low, "MUL", centred, centred), axes], small, kept)
+    return step(low, "MUL", centred, step(low, "RSQRT", step(low, "ADD", variance, epsilon)))
 
 
 def _affine(low: Lowering, node: ir.Node, normal: Tensor, order: tuple[int, ...], axes: range | list[int]) -> Tensor:

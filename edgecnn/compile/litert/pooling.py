@@ -7,7 +7,6 @@ import onnx_ir as ir
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from edgecnn.compile.litert.fusion import quant_behind
 from edgecnn.compile.litert.lowering import Lowering
 from edgecnn.compile.litert.source import call, shape_of
 from edgecnn.compile.litert.windows import Window, fits_same, padded, window_of
@@ -27,23 +26,23 @@ def max_pool(low: Lowering, node: ir.Node) -> None:
 
 
 def average_pool(low: Lowering, node: ir.Node) -> None:
-    """AVERAGE_POOL_2D, which counts no padding: padding that counts is written out, and so is a mean over the rest."""
+    """AVERAGE_POOL_2D, which counts no padding: padding that counts is written out, and so is a mean over the rest.
+
+    In float also between rounding: XNNPACK has no int8 form, and LiteRT's own takes six times as long as converting.
+    """
     window = _window(node)
     counts = _counts(node, window)
     same = node.attributes.get_int("count_include_pad", 0) == 0 and fits_same(node, window)
     even = same or bool((counts == window.kernel[0] * window.kernel[1]).all())
-    quant = quant_behind(low, node.outputs[0]) if even and low.is_rounded(node.inputs[0]) else None
-    given = low.rounded(node.inputs[0]) if quant is not None else low.floating(node.inputs[0])
-    picture, padding = padded(low, low.picture(given, node), window, same=same)
-    made = low.picture_result(node.outputs[0], picture.quant)
+    picture, padding = padded(low, low.picture(low.floating(node.inputs[0]), node), window, same=same)
+    made = low.picture_result(node.outputs[0], None)
     low.operator("AVERAGE_POOL_2D", [picture], [made], _options(window, padding))
     if not even:
         mean = low.picture_result(node.outputs[0], None)
         factors = low.real("counts", (window.kernel[0] * window.kernel[1] / counts)[:, :, None])
         low.operator("MUL", [made, factors], [mean], schema.MulOptionsT())
         made = mean
-    result = low.from_picture(node.outputs[0], made)
-    low.bind(node.outputs[0], low.as_int8(result, quant) if quant is not None else result)
+    low.bind(node.outputs[0], low.from_picture(node.outputs[0], made))
 
 
 def _window(node: ir.Node) -> Window:
@@ -66,7 +65,8 @@ def _counts(node: ir.Node, window: Window) -> NDArray[np.float64]:
     assert source is not None  # noqa: S101 - pooling has an input
     sizes, made = ((1, *shape_of(one)[2:])[-2:] for one in (source, node.outputs[0]))
     pads = list(node.attributes.get_ints("pads", []))
-    told = [0] * (2 - len(pads) // 2) + pads[len(pads) // 2 :] if pads else [max(one, 0) for one in window.behind]
+    pads, automatic = pads[len(pads) // 2 :], node.attributes.get_string("auto_pad", "NOTSET").startswith("SAME")
+    told = [max(one, 0) for one in window.behind] if automatic else [0] * (2 - len(pads)) + pads
     lines = []
     for axis in range(2):
         first, last = 0, sizes[axis]

@@ -38,7 +38,10 @@ def resize(low: Lowering, node: ir.Node) -> None:
     picture = low.picture(given, node)
     made = _nearest(low, node, picture) if mode == "nearest" else _linear(low, node, picture)
     result = low.from_picture(value, made)
-    low.bind(value, low.as_int8(result, quant) if quant is not None and mode == "linear" else result)
+    low.bind(value, result)
+    if quant is not None:
+        # The specification has one scale for what goes in and comes out: to round once more would gain nothing.
+        low.settled.add(result.tensor)
 
 
 def _nearest(low: Lowering, node: ir.Node, picture: Tensor) -> Tensor:
@@ -128,4 +131,4 @@ def _own_nearest(size: int, made: int, corners: bool, half: bool) -> NDArray[np.
     scale = np.float32(size - 1) / np.float32(made - 1) if corners and made > 1 else np.float32(size) / np.float32(made)
     spot = (np.arange(made, dtype=np.float32) + np.float32(0.5 if half else 0)) * scale
     found = np.floor(spot + np.float32(0.5)) if corners else np.floor(spot)
-    return np.clip(found, 0, size - 1).astype(np.int64)
+    return np.asarray(np.clip(found, 0, size - 1), np.int64)

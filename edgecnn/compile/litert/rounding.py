@@ -14,6 +14,9 @@ def quantize(low: Lowering, node: ir.Node) -> None:
     """QUANTIZE to int8, also of what ONNX stores as uint8; nothing where an operator gave it so already."""
     quant, _ = quant_of(low.source, node)
     given = low.get(node.inputs[0])
+    if given.tensor in low.settled:
+        low.bind(node.outputs[0], given)
+        return
     if given.pixels is None and given.tensor.dtype != "int8":
         given = low.floating(node.inputs[0])
     elif given.pixels is not None and _stands_for(given, quant):
@@ -27,7 +30,7 @@ def dequantize(low: Lowering, node: ir.Node) -> None:
     quant, dtype = quant_of(low.source, node)
     given = low.get(node.inputs[0])
     if given.quant is not None:
-        if given.quant != quant:
+        if given.quant != quant and given.tensor not in low.settled:
             raise EngineError(f"litert: {call(node)} reads at another scale than its input was rounded at")
         low.bind(node.outputs[0], given)
         return

@@ -74,8 +74,7 @@ class Source:
             return None
         if value not in self.constants:
             raise EngineError(
-                f"litert: {call(node)} takes '{value.name}', which must be constant and is computed; "
-                "export with fixed shapes"
+                f"litert: {call(node)} takes '{value.name}', which must be constant and is computed as the network runs"
             )
         return self.constants[value]
 

@@ -54,27 +54,25 @@ def only_units_move(value: Value, wanted: tuple[int, ...]) -> bool:
     return [axis for axis in value.order if shape[axis] != 1] == [axis for axis in wanted if shape[axis] != 1]
 
 
-def reshaped_order(value: Value, shape: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Return the order in which `value` has ONNX shape `shape` without moving a number, None where there is none.
+def reshaped_orders(value: Value, shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the order to bring `value` in first, and the order in which it then has ONNX shape `shape` as it lies.
 
-    Axes of both shapes are matched in groups of equal size; numbers stay in place if each group's axes lie side by
-    side in the tensor.
+    Axes of both shapes are matched in groups of equal size. Each group's axes must lie side by side and in turn; the
+    groups stay where they are, so that numbers move within a group alone, or not at all.
     """
-    groups = _groups(value.shape, shape)
+    before = value.shape
+    units = [axis for axis in value.order if before[axis] == 1]
+    groups = _groups(before, shape)
     if groups is None:
-        return None
-    here = [axis for axis in value.order if value.shape[axis] != 1]
-    found: list[int] = []
-    while here:
-        group = next((pair for pair in groups if pair[0] and pair[0][0] == here[0]), None)
-        if group is None or here[: len(group[0])] != group[0]:
-            return None
-        found += group[1]
-        here = here[len(group[0]) :]
+        return plain(len(before)), plain(len(shape))
+    place = {axis: index for index, axis in enumerate(value.order)}
+    groups.sort(key=lambda pair: min(place[axis] for axis in pair[0]))
+    first = (*units, *(axis for pair in groups for axis in pair[0]))
+    found = [axis for pair in groups for axis in pair[1]]
     for order in (channels_last(len(shape)), plain(len(shape))):
         if [axis for axis in order if shape[axis] != 1] == found:
-            return order
-    return (*(axis for axis in range(len(shape)) if shape[axis] == 1), *found)
+            return first, order
+    return first, (*(axis for axis in range(len(shape)) if shape[axis] == 1), *found)
 
 
 def _groups(before: tuple[int, ...], after: tuple[int, ...]) -> list[tuple[list[int], list[int]]] | None:

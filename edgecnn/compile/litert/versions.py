@@ -5,8 +5,16 @@ from collections.abc import Sequence
 from edgecnn.compile.litert.writer import Tensor
 
 # What is not named is at its first version in float, and at its second in int8.
-_FLOAT = {"FULLY_CONNECTED": 1, "RESIZE_BILINEAR": 3, "RESIZE_NEAREST_NEIGHBOR": 3, "GELU": 1, "TRANSPOSE_CONV": 3}
+_FLOAT = {
+    "BROADCAST_TO": 2,
+    "FULLY_CONNECTED": 1,
+    "RESIZE_BILINEAR": 3,
+    "RESIZE_NEAREST_NEIGHBOR": 3,
+    "GELU": 1,
+    "TRANSPOSE_CONV": 3,
+}
 _INT8 = {
+    "BROADCAST_TO": 2,
     "CONV_2D": 3,
     "DEPTHWISE_CONV_2D": 3,
     "FULLY_CONNECTED": 4,

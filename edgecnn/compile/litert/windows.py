@@ -67,16 +67,15 @@ def padded(
 ) -> tuple[Tensor, int]:
     """Return what the operator slides over, and its padding.
 
-    What SAME can't say, or may not, is padded or cut first: with zeros, or with the least number for a maximum.
+    What SAME can't say, or may not, is padded first: with zeros, or with the least number for a maximum.
     """
     if not window.padded:
         return picture, VALID
     if same and _same(picture.shape[1:3], window):
         return picture, SAME
-    picture = _cut(low, picture, window)
     amounts = [
         [0, 0],
-        *([max(one, 0), max(two, 0)] for one, two in zip(window.before, window.behind, strict=True)),
+        *([one, max(two, 0)] for one, two in zip(window.before, window.behind, strict=True)),
         [0, 0],
     ]
     if not np.any(amounts):
@@ -110,17 +109,6 @@ def _same(given: Sequence[int], window: Window) -> bool:
         if (size + window.before[axis] + window.behind[axis] - reach) // stride + 1 != -(-size // stride):
             return False
     return True
-
-
-def _cut(low: Lowering, picture: Tensor, window: Window) -> Tensor:
-    """Cut off what negative pads take away in front; behind, VALID leaves it out by itself."""
-    if min(window.before) >= 0:
-        return picture
-    begin = [0, *(max(-one, 0) for one in window.before), 0]
-    size = [length - start for length, start in zip(picture.shape, begin, strict=True)]
-    made = low.writer.tensor(f"{picture.name}.cut", size, picture.dtype, picture.quant)
-    low.operator("SLICE", [picture, low.integers(begin), low.integers(size)], [made], schema.SliceOptionsT())
-    return made
 
 
 def _first_pad(node: ir.Node, axis: int, count: int, needed: int) -> int:
