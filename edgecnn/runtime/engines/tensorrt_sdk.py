@@ -29,11 +29,15 @@ try:
     import tensorrt as trt
 except ModuleNotFoundError as missing:
     hint = _JETSON if _ON_JETSON.exists() else _ELSEWHERE
-    raise MissingExtraError(f"engine 'tensorrt' needs TensorRT's Python module: {hint}") from missing
+    raise MissingExtraError(
+        f"engine 'tensorrt' needs TensorRT's Python module, which is not installed: {hint}"
+    ) from missing
 try:
     from cuda.bindings import runtime as cudart
 except ModuleNotFoundError as missing:
-    raise MissingExtraError(f"engine 'tensorrt' needs CUDA's Python module: {_CUDA}") from missing
+    raise MissingExtraError(
+        f"engine 'tensorrt' needs CUDA's Python module, which is not installed: {_CUDA}"
+    ) from missing
 
 __all__ = ["LOG", "asked", "cudart", "made", "refusal", "register_plugins", "trt"]
 
