@@ -23,6 +23,7 @@ from edgecnn.core.errors import EngineError
 from edgecnn.core.tensor import TensorSpec, check_feeds
 from edgecnn.runtime.engines.checks import check_options, check_tensors, one_line, positive
 from edgecnn.runtime.engines.executorch_files import Description
+from edgecnn.runtime.engines.executorch_probe import RELU
 
 _OPTIONS = {"threads": (positive, "a whole number above 0")}
 _METHOD = "forward"
@@ -168,6 +169,12 @@ def open_engine(
     except (IndexError, msgspec.MsgspecError) as error:
         raise EngineError("executorch refused the network: no model.json beside it names its tensors") from error
     return ExecuTorchEngine(data, description, inputs, outputs, options.get("threads", _POOL.usual))
+
+
+def probe() -> dict[str, bytes]:
+    """Return the files of y = Relu(x), x and y float32 [1, 4]."""
+    description = Description(("x",), ("y",), 1, {"aten.relu.default": 1}, {})
+    return {"model.pte": RELU, "model.json": msgspec.json.encode(description)}
 
 
 def _meta(module: Any) -> Any:
