@@ -52,7 +52,9 @@ def _gather(node: Node, inputs: Inputs) -> Tensor:
     if fixed is not None:
         places = [int(place) % x.shape[axis] for place in fixed.reshape(-1)]
         if fixed.ndim == 0:
-            return x.select(axis, places[0])
+            # What lowers torch graphs knows slices and reshapes better than selections.
+            one = _taken(x, axis, range(places[0], places[0] + 1))
+            return one.reshape(*x.shape[:axis], *x.shape[axis + 1 :])
         run = range(places[0], places[-1] + 1) if places else range(0)
         if fixed.ndim == 1 and places == list(run):
             return _taken(x, axis, run)
