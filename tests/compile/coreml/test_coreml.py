@@ -22,6 +22,7 @@ from edgecnn.compile.coreml_from_onnx import FILE, NAMES, compile_model
 from edgecnn.core.errors import EngineError, InputError
 from edgecnn.core.tensor import TensorSpec
 from edgecnn.runtime.engines import coreml
+from edgecnn.runtime.selftest import try_engine
 
 RNG = np.random.default_rng(0)
 
@@ -313,6 +314,11 @@ def test_on_a_mac_the_engine_maps_names_and_types(int8):
     engine.close()
     with pytest.raises(EngineError, match="closed"):
         engine.infer(feeds)
+
+
+@pytest.mark.usefixtures("mac")
+def test_on_a_mac_the_first_sign_of_life_is_a_package_of_its_own():
+    assert try_engine("coreml") == metadata.version("coremltools")
 
 
 @pytest.mark.usefixtures("mac")
