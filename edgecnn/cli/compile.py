@@ -114,6 +114,8 @@ def _show(outcome: Any, *, as_json: bool) -> None:
     for one in outcome.artefacts:
         told = "" if how[one.name] == "measured" else f", {how[one.name]}: its engine is not on this machine"
         click.echo(f"{one.name:<{width}}  {worst[one.name]:.1e} off the model's own outputs{told}")
+        for note in one.notes[1:]:
+            click.echo(f"{'':<{width}}  {note}")
     for note in outcome.notes:
         click.echo(f"note: {note}", err=True)
     click.echo(f"bundle  {outcome.bundle}")
@@ -131,7 +133,8 @@ def _build_here(path: Path, given: dict[str, Any], *, as_json: bool) -> None:
         click.echo(json.dumps({"bundle": str(path), "built": [msgspec.to_builtins(one) for one in built]}))
         return
     for one in built:
-        told = ", ".join(f"{key} {value}" for key, value in one.facts.items())
+        # Lists, such as layers' times, are for --json.
+        told = ", ".join(f"{key} {value}" for key, value in one.facts.items() if not isinstance(value, (list, dict)))
         click.echo(f"{one.artefact}: built by {one.by}: {told}")
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from edgecnn import __version__
 from edgecnn.compile.artefact import compile_artefact
-from edgecnn.core import evidence
+from edgecnn.core import evidence, stand_ins
 from edgecnn.core.bundle import GOLDEN, DecodeSpec, Manifest, Precision, open_bundle, write_bundle
 from edgecnn.core.errors import StageError
 from edgecnn.core.evidence import DataResult, ExportResult, QuantizeResult
@@ -17,20 +17,29 @@ from edgecnn.core.recipe import Recipe
 from edgecnn.core.registry import TARGETS, TASKS
 from edgecnn.core.stage import Job
 from edgecnn.core.versions import ENGINE_PACKAGES, installed
+from edgecnn.runtime.here import why_not_here
 
 BUNDLE = "bundle"
 
 
 class CompileStage:
-    """Leaves the draft bundle in `bundle`: artefacts `<target>-fp32` and, where quantized, `<target>-int8`."""
+    """Leaves the draft bundle in `bundle`: artefacts `<target>-fp32` and, where quantized, `<target>-int8`.
+
+    What an artefact was compiled from stands beside it (`core/stand_ins.py`) where its engine is not on this machine.
+    """
 
     name = "compile"
     needs: tuple[str, ...] = ("data", "export", "qat")
     code = ("edgecnn.compile", "edgecnn.core.bundle")
 
     def parameters(self, recipe: Recipe) -> Any:
-        """Return what of the recipe has been carried out by now, and the engines' versions."""
-        return {"recipe": _so_far(recipe), "edgecnn": __version__, "versions": installed(ENGINE_PACKAGES)}
+        """Return what of the recipe has been carried out by now, the engines' versions, and which are not here."""
+        return {
+            "recipe": _so_far(recipe),
+            "edgecnn": __version__,
+            "versions": installed(ENGINE_PACKAGES),
+            "absent": _absent(recipe),
+        }
 
     def run(self, job: Job) -> None:
         """Compile every model for its target and write the bundle."""
@@ -38,12 +47,15 @@ class CompileStage:
         exported = evidence.read(job.inputs["export"] / "export.json", ExportResult)
         quantized = evidence.read(job.inputs["qat"] / "quantize.json", QuantizeResult)
         artefacts, files, versions = [], {GOLDEN: job.inputs["export"] / GOLDEN}, dict(exported.versions)
+        absent = _absent(recipe)
         for target in recipe.targets:
             for precision, source in _sources(job, target, exported, quantized):
                 artefact, compiled = compile_artefact(f"{target}-{precision}", target, precision, source, job.partial)
                 artefacts.append(artefact)
                 files |= dict(zip(artefact.files, compiled.files, strict=True))
                 versions |= compiled.versions
+                if target in absent:
+                    stand_ins.keep(job.out, artefact.name, source)
         if quantized.models:
             files["quantize.json"] = job.inputs["qat"] / "quantize.json"
         manifest = Manifest(
@@ -61,6 +73,10 @@ class CompileStage:
         """Raise unless the bundle opens, which compares every digest, and holds an artefact."""
         if not open_bundle(out / BUNDLE).manifest.artefacts:
             raise StageError(f"compile: the bundle in {out} holds no artefact")
+
+
+def _absent(recipe: Recipe) -> list[str]:
+    return [target for target in recipe.targets if why_not_here(target)]
 
 
 def _sources(

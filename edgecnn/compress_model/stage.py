@@ -23,6 +23,7 @@ from edgecnn.core.stage import Job
 from edgecnn.core.structure import Structure
 from edgecnn.core.versions import ENGINE_PACKAGES, installed
 from edgecnn.data.split import LABELS_READ_BY
+from edgecnn.runtime.here import why_not_here
 
 JUDGED_IN = "onnxruntime"
 """Where verification runs the uncompressed network."""
@@ -68,7 +69,7 @@ class CompressStage:
             "model": recipe.model,
             "train": recipe.train,
             "seed": recipe.seed,
-            "targets": recipe.targets,
+            "targets": [target for target in recipe.targets if not why_not_here(target)],
             "bench": (recipe.bench.threads, min(recipe.bench.seconds, MOST_SECONDS)),
             "versions": {**installed(ENGINE_PACKAGES), "torch": version("torch")},
             "machine": (platform.node(), platform.processor(), os.cpu_count()),
@@ -86,8 +87,11 @@ class CompressStage:
         torch.manual_seed(recipe.seed)
         subject = recipe_subject(job, trained)
         seconds = min(recipe.bench.seconds, MOST_SECONDS)
+        here = tuple(target for target in recipe.targets if not why_not_here(target))
+        if not here:
+            raise StageError("compress: no target's engine is on this machine to time layers in; add one that is")
         module, result = compress(
-            subject, steps, recipe.targets, job.partial / "steps", threads=recipe.bench.threads, seconds=seconds
+            subject, steps, here, job.partial / "steps", threads=recipe.bench.threads, seconds=seconds
         )
         save_module(job.out, module, subject.original)
         whole = subject.to_onnx(subject.original, TARGETS[JUDGED_IN].opset)

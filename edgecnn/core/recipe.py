@@ -12,6 +12,7 @@ from edgecnn.core import gate_rule, registry, typed_yaml
 from edgecnn.core.bounds import Count, CountOrNone, Fraction, NotNegative, Positive, Seed, Strength
 from edgecnn.core.compression import FinetuneStep, LowRankStep, PruneStep, QatStep, SparsifyStep, misplaced
 from edgecnn.core.errors import InputError, RecipeError
+from edgecnn.core.recipe_targets import targets_of
 from edgecnn.core.tensor import FrameSpec
 
 # A recipe's name becomes a folder's name.
@@ -194,6 +195,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recipe:
     """Read a recipe file, apply `overrides` (dotted key to YAML text) and check every name in it.
 
+    Boards and schemes among the targets become the targets that they stand for.
+
     A last step `quantize` becomes the section of that name; where a step `qat` has neither, the section's defaults.
 
     Raises:
@@ -208,11 +211,19 @@ def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recip
                 )
     if not recipe.targets:
         raise RecipeError(f"{path}: targets: name at least one of {', '.join(registry.TARGETS)}")
+    try:
+        recipe = replace(recipe, targets=targets_of(recipe.targets, quantized=_quantizes(recipe)))
+    except InputError as error:
+        raise RecipeError(f"{_place(path, 'targets', overrides)}: {error}") from error
     _check_gates(recipe, path, overrides)
     steps = [step.name for step in recipe.compress]
     if found := misplaced(steps, quantize_section=recipe.quantize is not None):
         raise RecipeError(f"{_place(path, f'compress.{found[0]}', overrides)}: {found[1]}")
     return _with_section(recipe)
+
+
+def _quantizes(recipe: Recipe) -> bool:
+    return recipe.quantize is not None or any(step.name in {"qat", "quantize"} for step in recipe.compress)
 
 
 def _check_gates(recipe: Recipe, path: Path, overrides: Mapping[str, str] | None) -> None:
@@ -231,7 +242,6 @@ def _names(recipe: Recipe) -> list[tuple[str, str, Mapping[str, Any], tuple[str,
     """Return every name in a recipe: its key, what it names, the table it has to be in."""
     found: list[tuple[str, str, Mapping[str, Any], tuple[str, ...]]] = [
         ("task", "task", {name: row for name, row in registry.TASKS.items() if row.model}, (recipe.task,)),
-        ("targets", "target", registry.TARGETS, recipe.targets),
         ("model.name", "model", registry.known("model"), (recipe.model.name,)),
         ("data.train.format", "format", registry.known("format"), (recipe.data.train.format,)),
         ("data.val.format", "format", registry.known("format"), (recipe.data.val.format,)),

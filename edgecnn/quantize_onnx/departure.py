@@ -163,7 +163,7 @@ class _Search:
         """Return a value that the maker of `name` reads and that departs; None where all agree."""
         for read in self.maker(name).input:
             if read in self._infos and read in self._makers and (self.error(read) or 0.0) > bound:
-                return read
+                return str(read)
         return None
 
     def maker(self, name: str) -> onnx.NodeProto:

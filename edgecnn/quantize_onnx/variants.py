@@ -222,6 +222,8 @@ def _variant(
 ) -> Variant:
     here = runs_here(place) is not None
     told = () if here else (f"verified by simulation in ONNX Runtime, not run in {place.name}",)
+    if not here and precision == "fp16" and place.target is not None and TARGETS[place.target].fp16 == "compiler":
+        told += (f"{place.engine} halves it itself, so that the simulation was in FP32 and tells nothing of FP16",)
     target = place.target or REFERENCE
     return Variant(name, place, place.engine, target, file, precision, here, evidence, (*notes, *told))
 

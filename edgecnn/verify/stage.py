@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from edgecnn.core import evidence
+from edgecnn.core import evidence, stand_ins
 from edgecnn.core.bundle import open_bundle
 from edgecnn.core.compress_evidence import UNCOMPRESSED_FILE
 from edgecnn.core.errors import StageError
@@ -42,7 +42,8 @@ class VerifyStage:
         # The compress stage leaves it only where the recipe has steps.
         whole = job.inputs["compress"] / UNCOMPRESSED_FILE
         uncompressed = whole.resolve() if whole.is_file() else None
-        found = verify(bundle.resolve(), artefacts, samples, settings, threads, job.out, uncompressed)
+        simulated = {name: file.read_bytes() for name, file in stand_ins.kept(job.inputs["compile"]).items()}
+        found = verify(bundle.resolve(), artefacts, samples, settings, threads, job.out, uncompressed, simulated)
         evidence.write(job.out / RESULT, found)
 
     def ensures(self, out: Path) -> None:

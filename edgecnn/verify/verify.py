@@ -1,12 +1,14 @@
 """Verify a bundle on labelled frames: every artefact through its own engine, from camera frame to result."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
+from msgspec.structs import replace
 
-from edgecnn.core.bundle import Artefact
+from edgecnn.core.bundle import Artefact, open_bundle
 from edgecnn.core.errors import DataError
 from edgecnn.core.evidence import Gate, Verdict, VerifyResult
 from edgecnn.core.gate_rule import check
@@ -18,6 +20,7 @@ from edgecnn.data.sample import Sample
 from edgecnn.metrics.metric import Metric
 from edgecnn.runtime import Model, load
 from edgecnn.verify.accuracy import Scores, by_tag, drop, figures, judge
+from edgecnn.verify.agreement import artefact_model
 from edgecnn.verify.gallery import gallery
 from edgecnn.verify.gates import gates
 from edgecnn.verify.parity import parity
@@ -33,19 +36,19 @@ def verify(
     threads: int,
     out: Path,
     uncompressed: Path | None = None,
+    simulated: Mapping[str, bytes] = MappingProxyType({}),
 ) -> VerifyResult:
     """Return parity, accuracy, drops and gates of the named artefacts; gallery pictures go below `out`.
 
     The reference is the first FP32 artefact, or the first of all where there is none. `uncompressed` is the network
     before its steps of compression as ONNX, if it had any: then losses are counted from there too, and gated so.
+    What `simulated` has an ONNX file for, since its engine is not here, runs as that in ONNX Runtime; its figures are
+    `emulated`.
     """
     if not samples:
         raise DataError("the validation set holds no frames")
     with ExitStack() as stack:
-        models: dict[str, Model] = {
-            name: stack.enter_context(closing(load(bundle, artefact=name, threads=threads, candidates=True)))
-            for name in artefacts
-        }
+        models = {name: stack.enter_context(closing(_opened(bundle, name, threads, simulated))) for name in artefacts}
         task = TASKS[next(iter(models.values())).bundle.manifest.task]
         metric: Metric = resolve("metric", task.metric)()
         precisions = {name: model.artefact.precision for name, model in models.items()}
@@ -66,14 +69,18 @@ def verify(
         scores.results = [codec.sure(result) for result in scores.results]
     verdicts = []
     for name, scores in found.items():
+        lost = {
+            "drop": _drop(metric, found, name, reference, task.figure),
+            "total_drop": None if whole is None else drop(metric, whole.scores, scores.scores, task.figure, name),
+        }
+        told = {key: one for key, one in lost.items() if one is not None}
         verdicts.append(
             Verdict(
                 artefact=name,
                 parity=parities[name],
-                figures=figures(metric, scores.scores, name),
+                figures=_how(figures(metric, scores.scores, name), emulated=name in simulated),
                 by_tag=by_tag(metric, scores.scores, samples, task.figure, name),
-                drop=_drop(metric, found, name, reference, task.figure),
-                total_drop=None if whole is None else drop(metric, whole.scores, scores.scores, task.figure, name),
+                **_how(told, emulated=name in simulated),
             )
         )
     return VerifyResult(
@@ -96,6 +103,17 @@ def _slice_gates(
     return tuple(
         slice_gate(rule, name, scores.results, samples, metrics) for name, scores in found.items() for rule in rules
     )
+
+
+def _opened(bundle: Path, name: str, threads: int, simulated: Mapping[str, bytes]) -> Model:
+    if name not in simulated:
+        return load(bundle, artefact=name, threads=threads, candidates=True)
+    opened = open_bundle(bundle)
+    return artefact_model(opened, opened.artefact(name), threads, simulated[name])
+
+
+def _how(found: dict[str, Measurement], *, emulated: bool) -> dict[str, Measurement]:
+    return {name: replace(one, how="emulated") for name, one in found.items()} if emulated else found
 
 
 def _drop(metric: Metric, found: dict[str, Scores], name: str, reference: str, figure: str) -> Measurement | None:

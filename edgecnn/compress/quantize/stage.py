@@ -79,7 +79,10 @@ class QuantizeStage:
 
 
 def _quantize_for(target: str, section: QuantizeSection, source: Path, job: Job) -> QuantizedModel | None:
-    """Quantize for one target; None where a search finds FP32 the best that is honest."""
+    """Quantize for one target; None where it has no INT8 of ours or a search finds FP32 the best that is honest."""
+    if not TARGETS[target].scheme:
+        sys.stderr.write(f"  {target}: edgecnn quantizes nothing for {TARGETS[target].engine}\n")
+        return None
     scheme = resolve("scheme", TARGETS[target].scheme)
     settings = Settings(section.ranges, section.keep_float, job.recipe.bench.threads)
     model = onnx.load(source)
