@@ -10,6 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -108,10 +109,13 @@ def work(job: Job) -> Ran:
     start = time.perf_counter()
     model, nodes = onnx.load(job.model), 0
     place = Path(job.place)
+    called: dict[str, str] = {}
     if job.maker == OWN:
         import targets_own  # noqa: PLC0415 - brings every quantizer there is
 
-        files, specs = targets_own.quantized(job, feeds_of(job.calibration)), tensor_specs(model)
+        files, (inputs, outputs) = targets_own.quantized(job, feeds_of(job.calibration)), tensor_specs(model)
+        called = targets_own.output_names(job, files, [spec.name for spec in outputs])
+        specs = inputs, tuple(msgspec.structs.replace(spec, name=called[spec.name]) for spec in outputs)
     else:
         if job.precision == "int8":
             model, nodes = _rounded_once(job, model)
@@ -122,7 +126,9 @@ def work(job: Job) -> Ran:
     took = time.perf_counter() - start
     engine = _open(job, files, specs)
     answers = [engine.infer(feeds) for feeds in feeds_of(job.held_out)]
-    np.savez(job.outputs, **{name: np.concatenate([one[name] for one in answers]) for name in answers[0]})
+    names = {theirs: ours for ours, theirs in called.items()}
+    stacked = {names.get(name, name): np.concatenate([one[name] for one in answers]) for name in answers[0]}
+    np.savez(job.outputs, **stacked)
     engine.close()
     return Ran("", nodes, round(took, 1), round(sum(map(len, files.values())) / 1024, 1))
 
