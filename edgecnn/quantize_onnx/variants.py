@@ -221,7 +221,7 @@ def _variant(
     notes: tuple[str, ...] = (),
 ) -> Variant:
     here = runs_here(place) is not None
-    told = () if here else (f"verified by simulation in ONNX Runtime, not run in {place.name}",)
+    told: tuple[str, ...] = () if here else (f"verified by simulation in ONNX Runtime, not run in {place.name}",)
     if not here and precision == "fp16" and place.target is not None and TARGETS[place.target].fp16 == "compiler":
         told += (f"{place.engine} halves it itself, so that the simulation was in FP32 and tells nothing of FP16",)
     target = place.target or REFERENCE
