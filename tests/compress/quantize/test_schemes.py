@@ -13,6 +13,7 @@ from edgecnn.core.registry import SCHEMES, resolve
 
 ALL = {name: resolve("scheme", name) for name in SCHEMES}
 CONTRACT = {
+    "litert",
     "ncnn",
     "onnxruntime_arm",
     "onnxruntime_avx2",
