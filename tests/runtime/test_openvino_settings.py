@@ -177,3 +177,18 @@ def test_a_damaged_blob_is_one_line(blob_files, damage):
 def test_require_without_a_blob_says_how_to_get_one():
     with pytest.raises(EngineError, match="openvino-blob"):
         opened(blob="require")
+
+
+def test_int8_blobs_whose_input_has_a_further_name_load(tmp_path):
+    # Compiling moves the conversion of pixels into the input, which then goes by both names.
+    network = frame_network(33, 17).quantized("openvino_cpu")
+    (tmp_path / "source.onnx").write_bytes(network.model.SerializeToString())
+    made = compile_model(tmp_path / "source.onnx", tmp_path / "out", "int8")
+    files = {file.name: file.read_bytes() for file in made.files}
+    feeds = network.feeds(0)
+    wanted = network.reference(feeds)
+    for blob in ("require", "ignore"):
+        engine = open_engine(files, network.inputs, network.outputs, {"blob": blob, "threads": 1})
+        for name, answer in engine.infer(feeds).items():
+            np.testing.assert_allclose(answer, wanted[name], atol=network.step)
+        engine.close()

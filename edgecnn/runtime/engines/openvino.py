@@ -132,8 +132,8 @@ def open_engine(
     told: dict[str, str] = {}
     try:
         compiled = _imported(files, device, settings, options, told) or _compiled(files, inputs, device, settings)
-        check_tensors("openvino", "input", inputs, _tensors(compiled.inputs))
-        check_tensors("openvino", "output", outputs, _tensors(compiled.outputs))
+        check_tensors("openvino", "input", inputs, _tensors(compiled.inputs, inputs))
+        check_tensors("openvino", "output", outputs, _tensors(compiled.outputs, outputs))
     except RuntimeError as error:
         raise EngineError(f"openvino refused the network: {one_line(error)}") from error
     return OpenVinoEngine(compiled, inputs, outputs, told)
@@ -146,7 +146,7 @@ def _compiled(
     weights = [data for name, data in rest if name not in (blobs.BLOB, blobs.STAMP)]
     # One network in ONNX's format has its weights within.
     network = core().read_model(model=main[1], weights=weights[0]) if weights else core().read_model(model=main[1])
-    check_tensors("openvino", "input", inputs, _tensors(network.inputs))
+    check_tensors("openvino", "input", inputs, _tensors(network.inputs, inputs))
     if network.is_dynamic():
         network.reshape({spec.name: list(spec.shape) for spec in inputs})
     return core().compile_model(network, device, dict(settings))
@@ -174,9 +174,12 @@ def _imported(
     return blobs.import_blob(files[blobs.BLOB], device, settings)
 
 
-def _tensors(ports: list[Any]) -> dict[str, tuple[list[Any], str]]:
+def _tensors(ports: list[Any], specs: tuple[TensorSpec, ...]) -> dict[str, tuple[list[Any], str]]:
+    """Return shape and dtype by name; a port that compiling gave further names goes by the one that was asked for."""
+    wanted = {spec.name for spec in specs}
     found: dict[str, tuple[list[Any], str]] = {}
     for port in ports:
         shape = [size.get_length() if size.is_static else "?" for size in port.get_partial_shape()]
-        found |= {name: (shape, np.dtype(port.get_element_type().to_dtype()).name) for name in port.get_names()}
+        names = port.get_names() & wanted or port.get_names()
+        found |= {name: (shape, np.dtype(port.get_element_type().to_dtype()).name) for name in names}
     return found
