@@ -172,7 +172,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--targets", nargs="*", default=list(ENGINES))
     parser.add_argument("--frames", type=int, default=48, help="calibration frames")
     parser.add_argument("--held-out", type=int, default=16, help="frames that errors are measured on")
-    parser.add_argument("--timeout", type=float, default=240.0, help="seconds a cell may take")
+    parser.add_argument("--timeout", type=float, default=600.0, help="seconds a cell may take")
     parser.add_argument("--work", type=Path, help="folder of the cells, kept")
     parser.add_argument("--out", type=Path, help="JSON file for the figures")
     return parser.parse_args()
