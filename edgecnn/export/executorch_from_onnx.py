@@ -18,6 +18,8 @@ import msgspec
 import numpy as np
 import onnx as onnx_package
 import torch
+from executorch.backends.xnnpack.partition.config import ALL_PARTITIONER_CONFIGS
+from executorch.backends.xnnpack.partition.config.generic_node_configs import ConstantPadConfig
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.exir import EdgeProgramManager, to_edge_transform_and_lower
 from executorch.extension.pybindings import _C as runtime  # noqa: N811 - a module
@@ -34,6 +36,17 @@ FILE, DESCRIPTION = "model.pte", "model.json"
 PLUMBING = frozenset({"getitem", "executorch_call_delegate"})
 ROUNDING = "quantized_decomposed."
 WEIGHTS_BACK = f"{ROUNDING}dequantize_per_channel.default"
+
+
+class FloatPads(ConstantPadConfig):  # type: ignore[misc] - an untyped package
+    """Padding that XNNPACK takes by itself; behind a DQ it would write integers where float is read (1.5.1)."""
+
+    def check_constraints(self, node: Any, ep: Any) -> bool:
+        """Whether the padding is of float numbers; that of an INT8 convolution goes with the convolution."""
+        return ROUNDING not in _called(node.args[0]) and bool(super().check_constraints(node, ep))
+
+
+CONFIGS = [FloatPads if config is ConstantPadConfig else config for config in ALL_PARTITIONER_CONFIGS]
 
 
 def compile_model(onnx: Path, out: Path, precision: Precision) -> CompiledFiles:
@@ -53,6 +66,7 @@ def compile_model(onnx: Path, out: Path, precision: Precision) -> CompiledFiles:
     except Exception as error:  # torch and ExecuTorch raise what they like
         raise EngineError(f"executorch refused {onnx.name}: {line_of(error)}") from error
     _check_kernels(onnx.name, program.exported_program().graph_module)
+    _try(onnx.name, bytes(program.buffer), _example(model, description.inputs), description)
     atomic.write_bytes(out / FILE, bytes(program.buffer))
     atomic.write_bytes(out / DESCRIPTION, msgspec.json.format(msgspec.json.encode(description)))
     packages = {name: version(name) for name in ("executorch", "torch", "onnx")}
@@ -78,7 +92,7 @@ def _partitioned(
 ) -> tuple[EdgeProgramManager, OnnxModule]:
     module = OnnxModule(model, float_weights).eval()
     exported = torch.export.export(module, _example(model, module.input_names), strict=False)
-    return to_edge_transform_and_lower(exported, partitioner=[XnnpackPartitioner()]), module
+    return to_edge_transform_and_lower(exported, partitioner=[XnnpackPartitioner(configs=CONFIGS)]), module
 
 
 def _example(model: onnx_package.ModelProto, names: tuple[str, ...]) -> tuple[Tensor, ...]:
@@ -108,6 +122,17 @@ def _check_kernels(name: str, module: Any) -> None:
         kernel = f"{schema.name}.{schema.overload_name}" if schema.overload_name else schema.name
         if kernel not in have and not kernel.startswith("executorch_prim::"):
             raise EngineError(f"executorch refused {name}: it has no kernel for {kernel}; keep it out of the model")
+
+
+def _try(name: str, data: bytes, example: tuple[Tensor, ...], description: Description) -> None:
+    """Raise unless the program runs: kernels tell only then which ranks and shapes they lack."""
+    try:
+        runtime._load_for_executorch_from_buffer(data).run_method("forward", example)  # noqa: SLF001 - as above
+    except RuntimeError as error:
+        left = ", ".join(description.portable) or "nothing"
+        raise EngineError(
+            f"executorch refused {name}: {line_of(error)}; XNNPACK left {left} to kernels that lack its rank or shape"
+        ) from error
 
 
 def _description(model: onnx_package.ModelProto, module: Any) -> Description:
