@@ -38,7 +38,7 @@ ROUNDING = "quantized_decomposed."
 WEIGHTS_BACK = f"{ROUNDING}dequantize_per_channel.default"
 
 
-class FloatPads(ConstantPadConfig):  # type: ignore[misc] - an untyped package
+class FloatPads(ConstantPadConfig):  # type: ignore[misc]
     """Padding that XNNPACK takes by itself; behind a DQ it would write integers where float is read (1.5.1)."""
 
     def check_constraints(self, node: Any, ep: Any) -> bool:
