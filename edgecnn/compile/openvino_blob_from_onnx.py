@@ -1,8 +1,8 @@
 """OpenVINO IR with what this machine's OpenVINO compiles of it for the CPU beside it.
 
-The compiled form loads in a sixth of the time (FastestDet, one thread), on this version and instruction set only; anywhere else the IR, which
-is always there too, is compiled as usual. OpenVINO leaves some of its bytes to chance: the compiled form of the same
-model is not the same file twice.
+The compiled form loads in a sixth of the time (FastestDet, one thread), on this version and instruction set only;
+anywhere else the IR, which is always there too, is compiled as usual. OpenVINO leaves some of its bytes to chance: the
+compiled form of the same model is not the same file twice.
 """
 
 from pathlib import Path
