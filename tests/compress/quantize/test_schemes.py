@@ -13,6 +13,8 @@ from edgecnn.core.registry import SCHEMES, resolve
 
 ALL = {name: resolve("scheme", name) for name in SCHEMES}
 CONTRACT = {
+    "coreml",
+    "executorch",
     "litert",
     "ncnn",
     "onnxruntime_arm",
