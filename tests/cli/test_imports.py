@@ -1,7 +1,9 @@
 """The walls between the floors, and what the device side may and may not load."""
 
 import ast
+import importlib.util
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,12 +12,18 @@ import pytest
 
 import edgecnn
 from edgecnn.core import registry
+from edgecnn.core.errors import MissingExtraError
 
 ROOT = Path(edgecnn.__file__).parent
 # What a robot runs. Each of these must import on the base install.
 DEVICE_SIDE = ("core", "runtime", "metrics", "verify", "bench", "seal", "pipeline", "cli", "data")
 WORKSHOP = {"torch", "torchvision", "onnx", "onnx_ir", "onnxscript"}
-ENGINES = {"onnxruntime", "openvino", "tensorrt"}
+# An engine's name and the package that is its SDK. Of the others, coreml's imports every converter it finds (torch among
+# them) and executorch's is built on torch.
+SDKS = {"onnxruntime": "onnxruntime", "openvino": "openvino", "ncnn": "ncnn", "litert": "ai_edge_litert"}
+ENGINES = {*SDKS.values(), "tensorrt", "executorch", "coremltools"}
+# What names TensorRT's own types needs TensorRT, which no package index has for these machines.
+WITH_TENSORRT = re.compile(r"edgecnn\.(compile\.tensorrt\.\w+|runtime\.engines\.tensorrt\w*)")
 
 
 def modules():
@@ -54,15 +62,26 @@ def test_the_device_side_loads_neither_torch_nor_onnx_nor_an_engine():
     assert not loaded_after(names) & (WORKSHOP | ENGINES)
 
 
-@pytest.mark.parametrize("engine", sorted(ENGINES & set(registry.ENGINES)))
+@pytest.mark.parametrize("engine", SDKS)
 def test_an_engine_brings_its_own_sdk_and_no_other(engine):
+    assert engine in registry.ENGINES
     loaded = loaded_after([f"edgecnn.runtime.engines.{engine}"])
-    assert engine in loaded
-    assert not loaded & (WORKSHOP | ENGINES - {engine})
+    assert SDKS[engine] in loaded
+    assert not loaded & (WORKSHOP | ENGINES - {SDKS[engine]})
 
 
 def test_every_module_can_be_imported():
-    loaded_after(modules())
+    loaded_after([name for name in modules() if not WITH_TENSORRT.fullmatch(name)])
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tensorrt") is not None, reason="TensorRT is installed")
+@pytest.mark.parametrize("name", [name for name in modules() if WITH_TENSORRT.fullmatch(name)])
+def test_what_needs_tensorrt_says_so_in_one_line_or_does_without(name):
+    try:
+        importlib.import_module(name)
+    except MissingExtraError as error:
+        assert "JetPack" in str(error)  # noqa: PT017 - most of them import
+        assert "\n" not in str(error)  # noqa: PT017
 
 
 def imports_of(path):
@@ -78,5 +97,7 @@ def test_an_sdk_is_touched_only_where_it_belongs():
     for path in ROOT.rglob("*.py"):
         place = path.relative_to(ROOT).as_posix()
         for engine in ENGINES & set(imports_of(path)):
-            fits = (f"runtime/engines/{engine}", f"compile/{engine}", "compress/quantize/", "export/equivalence")
+            name = {sdk: name for name, sdk in SDKS.items()}.get(engine, engine.removesuffix("tools"))
+            own = tuple(f"{folder}/{name}" for folder in ("runtime/engines", "compile", "export"))
+            fits = (*own, "compress/quantize/", "export/equivalence")
             assert place.startswith(fits), f"edgecnn/{place} imports {engine}"
