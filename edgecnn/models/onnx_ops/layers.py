@@ -23,7 +23,7 @@ def conv(node: Node, inputs: Inputs) -> Tensor:
     if own is None:
         x, own = padded(x, pads), [0] * len(kernel)
     call = CONVOLUTIONS[len(kernel)]
-    if max(strides) > 1 and x.requires_grad:
+    if max(strides) > 1 and (x.requires_grad or weight.requires_grad):
         # The gradient of a strided 1x1 convolution of channels-last pixels ends the process (torch 2.13 on x86).
         x = x.contiguous()
     return call(x, weight, maybe(inputs, 2), strides, own, dilations, node.get("group", 1))
