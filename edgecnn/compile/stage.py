@@ -30,7 +30,8 @@ class CompileStage:
 
     name = "compile"
     needs: tuple[str, ...] = ("data", "export", "qat")
-    code = ("edgecnn.compile", "edgecnn.core.bundle")
+    # Compilers that need torch lie in export, and some engines say themselves what their files hold.
+    code = ("edgecnn.compile", "edgecnn.core.bundle", "edgecnn.export", "edgecnn.models", "edgecnn.runtime.engines")
 
     def parameters(self, recipe: Recipe) -> Any:
         """Return what of the recipe has been carried out by now, the engines' versions, and which are not here."""
