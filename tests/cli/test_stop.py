@@ -32,9 +32,11 @@ def until(what, seconds=60):
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
 def test_sigterm_ends_the_drawing_processes_too(tmp_path):
     out = tmp_path / "set"
-    command = ["-m", "edgecnn", "data", "make", str(out), "--frames", "100000", "--size", "160x96", "--workers", "2"]
+    command = ["-m", "edgecnn", "data", "make", str(out), "--frames", "20000", "--size", "160x96", "--workers", "2"]
     with subprocess.Popen([sys.executable, *command], stderr=subprocess.PIPE, text=True) as run:
-        workers = until(lambda: len(found := [pid for pid in children(run) if drawing(pid)]) == 2 and found)
+        until(lambda: next(tmp_path.rglob("*.jpg"), None))
+        workers = [pid for pid in children(run) if drawing(pid)]
+        assert len(workers) == 2
         run.send_signal(signal.SIGTERM)
         _, said = run.communicate(timeout=60)
     assert run.returncode == 130
