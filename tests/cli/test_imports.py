@@ -18,8 +18,8 @@ ROOT = Path(edgecnn.__file__).parent
 # What a robot runs. Each of these must import on the base install.
 DEVICE_SIDE = ("core", "runtime", "metrics", "verify", "bench", "seal", "pipeline", "cli", "data")
 WORKSHOP = {"torch", "torchvision", "onnx", "onnx_ir", "onnxscript"}
-# An engine's name and the package that is its SDK. Of the others, coreml's imports every converter it finds (torch among
-# them) and executorch's is built on torch.
+# An engine's name and the package that is its SDK. Of the others, coreml's imports every converter it finds (torch is
+# one) and executorch's is built on torch.
 SDKS = {"onnxruntime": "onnxruntime", "openvino": "openvino", "ncnn": "ncnn", "litert": "ai_edge_litert"}
 ENGINES = {*SDKS.values(), "tensorrt", "executorch", "coremltools"}
 # What names TensorRT's own types needs TensorRT, which no package index has for these machines.
