@@ -27,6 +27,7 @@ from networks import NETWORKS
 from peers import CONTENDERS, GROUPS
 from peers.work import Outcome, quantize_apart
 from quantization_measure import FP32, Accuracy, accuracy, judged, latency, open_engine, run
+from quantization_pairs import pair
 from quantization_subjects import Subject, given, labelled, made_here, road_scenes
 from quantization_verdicts import Figures, table, verdicts
 
@@ -124,17 +125,10 @@ def write(figures: list[Figures], options: argparse.Namespace, path: Path) -> No
     path.write_text(json.dumps(record, indent=1) + "\n")
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, path = text.partition("=")
-    if not (name and equals and path):
-        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=PATH")
-    return name, path
-
-
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for flag in ("--model", "--calib", "--judge", "--bundle", "--labels"):
-        parser.add_argument(flag, type=_pair, action="append", default=[], metavar="NAME=PATH")
+        parser.add_argument(flag, type=pair, action="append", default=[], metavar="NAME=PATH")
     parser.add_argument("--rgb", action="append", default=[], metavar="NAME")
     parser.add_argument("--format", default="tusimple", help="of the labelled data sets")
     parser.add_argument("--labelled", type=int, default=200, help="labelled frames that figures are measured on")

@@ -26,6 +26,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from quantization_measure import Accuracy, accuracy
+from quantization_pairs import pair
 from quantization_subjects import Subject
 from targets_cell import GRAPH, OURS, OWN, Job, Ran, run_apart
 from targets_subjects import FAMILIES, OPSET, RECIPES, subjects
@@ -151,17 +152,10 @@ def run(options: argparse.Namespace, folder: Path) -> Iterator[Cell | Rival]:
                 yield bench.rival(target)
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, path = text.partition("=")
-    if not (name and equals and path):
-        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE")
-    return name, path
-
-
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for flag in ("--model", "--calib", "--bundle", "--labels", "--format"):
-        parser.add_argument(flag, type=_pair, action="append", default=[], metavar="NAME=VALUE")
+        parser.add_argument(flag, type=pair, action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--rgb", action="append", default=[], metavar="NAME")
     parser.add_argument("--own", nargs="*", default=[], metavar="NAME", help="models to set beside engines' quantizers")
     parser.add_argument("--learn", type=float, default=30.0, metavar="S", help="seconds of learnt rounding for --own")

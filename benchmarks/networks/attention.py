@@ -1,5 +1,7 @@
 """Segmentation with PReLU, squeeze-and-excitation and attention over pixels, as light road networks have them."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -21,14 +23,15 @@ class Unit(nn.Module):
 class Gate(nn.Module):
     """Squeeze and excitation (Hu et al. 2018): channels scaled by what the whole picture holds."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, gate: Callable[[Tensor], Tensor] = torch.sigmoid) -> None:
         super().__init__()
+        self.gate = gate
         self.squeeze, self.excite = nn.Conv2d(channels, channels // 4, 1), nn.Conv2d(channels // 4, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` with its channels scaled."""
         y = functional.relu(self.squeeze(functional.adaptive_avg_pool2d(x, 1)))
-        return x * torch.sigmoid(self.excite(y))
+        return x * self.gate(self.excite(y))
 
 
 class PixelAttention(nn.Module):

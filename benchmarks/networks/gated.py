@@ -4,21 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from networks.attention import Gate
+
 PLAN = ((16, 16, False, 1), (64, 24, False, 2), (72, 40, True, 2), (120, 40, True, 1), (240, 80, True, 2))
 """Hidden channels, channels, squeeze and excitation, stride."""
-
-
-class Gate(nn.Module):
-    """Channels scaled by what the whole picture holds (Hu et al. 2018), by a hard sigmoid."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.squeeze, self.excite = nn.Conv2d(channels, channels // 4, 1), nn.Conv2d(channels // 4, channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return `x` with its channels scaled."""
-        y = functional.relu(self.squeeze(functional.adaptive_avg_pool2d(x, 1)))
-        return x * functional.hardsigmoid(self.excite(y))
 
 
 class Block(nn.Module):
@@ -30,7 +19,7 @@ class Block(nn.Module):
         self.deep = nn.Sequential(
             nn.Conv2d(hidden, hidden, 5, stride, 2, groups=hidden, bias=False), nn.BatchNorm2d(hidden), nn.Hardswish()
         )
-        self.gate = Gate(hidden) if gated else nn.Identity()
+        self.gate = Gate(hidden, functional.hardsigmoid) if gated else nn.Identity()
         self.project, self.quiet_norm = nn.Conv2d(hidden, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
         self.adds = stride == 1 and inputs == outputs
 

@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from edgecnn.cli.given_model import kind_of
-from edgecnn.cli.options import run_recipe
+from edgecnn.cli.options import onnx_options, run_recipe
 from edgecnn.core.errors import InputError
 
 _ONNX_ONLY = ("targets", "out", "precisions", "golden", "shapes", "outputs", "keep_input", "force")
@@ -29,13 +29,7 @@ _FLAGS = {"targets": "--target", "overrides": "--set", "precisions": "--precisio
     help="What is made beside FP32. Repeatable.",
 )
 @click.option("--golden", metavar="SOURCE", help="Pictures or FILE.npz for golden vectors.  [default: random inputs]")
-@click.option("--scale", type=float, help="Pixels are divided by this first.  [default: 255]")
-@click.option("--mean", metavar="M[,M,M]", help="Then this is taken off, in the order of --color.  [default: 0]")
-@click.option("--std", metavar="S[,S,S]", help="Then divided by this.  [default: 1]")
-@click.option("--color", type=click.Choice(["rgb", "bgr"]), help="The model's colour order.  [default: rgb]")
-@click.option("--keep-input", is_flag=True, help="The bundle's network keeps its float input, pixels stay outside.")
-@click.option("--shape", "shapes", multiple=True, metavar="NAME=1,3,H,W", help="Fix an input's shape. Repeatable.")
-@click.option("--outputs", metavar="A[,B...]", help="Cut the network at these tensors; the rest goes along in float.")
+@onnx_options
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Engine threads.")
 @click.option("--workdir", type=click.Path(path_type=Path), help="Temporary files; of a recipe, its results.")
 @click.option("--force", is_flag=True, help="Replace the bundle that is at --out.")

@@ -1,4 +1,4 @@
-"""What several commands share: the options of a recipe run, and what is printed at its end."""
+"""What several commands share: the options of a recipe run and of an ONNX file, and what is printed at its end."""
 
 import json
 from collections.abc import Callable
@@ -24,6 +24,29 @@ def recipe_options(function: F) -> F:
         ),
         click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key: train.epochs=3."),
         click.argument("recipe"),
+    ):
+        function = decorate(function)
+    return function
+
+
+def onnx_options(function: F) -> F:
+    """Add what a command has to be told of somebody's ONNX file: how pixels come in, shapes, where it is cut."""
+    for decorate in (
+        click.option(
+            "--outputs", metavar="A[,B...]", help="Cut the network at these tensors; the rest goes along in float."
+        ),
+        click.option(
+            "--shape", "shapes", multiple=True, metavar="NAME=1,3,H,W", help="Fix an input's shape. Repeatable."
+        ),
+        click.option(
+            "--keep-input", is_flag=True, help="The bundle's network keeps its float input, pixels stay outside."
+        ),
+        click.option("--color", type=click.Choice(["rgb", "bgr"]), help="The model's colour order.  [default: rgb]"),
+        click.option("--std", metavar="S[,S,S]", help="Then divided by this.  [default: 1]"),
+        click.option(
+            "--mean", metavar="M[,M,M]", help="Then this is taken off, in the order of --color.  [default: 0]"
+        ),
+        click.option("--scale", type=float, help="Pixels are divided by this first.  [default: 255]"),
     ):
         function = decorate(function)
     return function

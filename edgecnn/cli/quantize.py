@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from edgecnn.cli.options import run_recipe
+from edgecnn.cli.options import onnx_options, run_recipe
 from edgecnn.core.errors import EdgecnnError, GateError, InputError, StageError
 
 if TYPE_CHECKING:
@@ -36,13 +36,7 @@ TRACE = "EDGECNN_TRACE"
     show_default=True,
     help="INT8 where it pays and keeps the floor (a search), wherever the scheme takes it, or nowhere.",
 )
-@click.option("--scale", type=float, help="Pixels are divided by this first.  [default: 255]")
-@click.option("--mean", metavar="M[,M,M]", help="Then this is taken off, in the order of --color.  [default: 0]")
-@click.option("--std", metavar="S[,S,S]", help="Then divided by this.  [default: 1]")
-@click.option("--color", type=click.Choice(["rgb", "bgr"]), help="The model's colour order.  [default: rgb]")
-@click.option("--keep-input", is_flag=True, help="The bundle's network keeps its float input, pixels stay outside.")
-@click.option("--shape", "shapes", multiple=True, metavar="NAME=1,3,H,W", help="Fix an input's shape. Repeatable.")
-@click.option("--outputs", metavar="A[,B...]", help="Cut the network at these tensors; the rest goes along in float.")
+@onnx_options
 @click.option(
     "--min-agreement",
     type=click.FloatRange(0, 100),

@@ -58,7 +58,9 @@ class Muon(torch.optim.Optimizer):
 
     @staticmethod
     def _turn(gradient: Tensor, state: dict[str, Any]) -> Tensor:
-        momentum = state.setdefault("momentum", torch.zeros_like(gradient))
+        if not state:
+            state["momentum"] = torch.zeros_like(gradient)
+        momentum = state["momentum"]
         momentum.lerp_(gradient, 1 - MOMENTUM)
         ahead = gradient.lerp(momentum, MOMENTUM)
         turned = orthogonal(ahead.reshape(len(ahead), -1))
@@ -66,8 +68,9 @@ class Muon(torch.optim.Optimizer):
 
     @staticmethod
     def _adam(gradient: Tensor, state: dict[str, Any]) -> Tensor:
-        first, second = (state.setdefault(name, torch.zeros_like(gradient)) for name in ("first", "second"))
-        steps = state.setdefault("steps", torch.zeros(()))
+        if not state:
+            state.update(first=torch.zeros_like(gradient), second=torch.zeros_like(gradient), steps=torch.zeros(()))
+        first, second, steps = state["first"], state["second"], state["steps"]
         steps += 1
         first.lerp_(gradient, 1 - BETAS[0])
         second.lerp_(gradient.square(), 1 - BETAS[1])

@@ -1,13 +1,15 @@
 """What every engine checks the same way: its options, the network's tensors against the manifest, the SDK's words."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from edgecnn.core.errors import EngineError, InputError
 from edgecnn.core.registry import nearest
 from edgecnn.core.tensor import TensorSpec
 
 _MAX_MESSAGE = 300
+
+Held = TypeVar("Held")
 
 
 def positive(value: Any) -> bool:
@@ -60,6 +62,17 @@ def check_tensors(
             raise EngineError(
                 f"{engine}: the manifest says {role} '{spec.name}' is {spec.describe()}; it is {dtype} {shape}"
             )
+
+
+def still_open(engine: str, held: Held | None) -> Held:
+    """Return what an engine holds while it is open; raise `EngineError` once `close` has given it back.
+
+    The caller's attribute is read once, as the argument: another thread's `close` must not pull it away between test
+    and use.
+    """
+    if held is None:
+        raise EngineError(f"{engine}: this engine was closed; load the bundle again")
+    return held
 
 
 def one_line(error: BaseException) -> str:

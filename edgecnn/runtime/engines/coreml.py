@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from edgecnn.core.errors import EngineError
 from edgecnn.core.registry import Entry, import_entry
 from edgecnn.core.tensor import TensorSpec, check_feeds
-from edgecnn.runtime.engines.checks import check_options, check_tensors, one_line, one_of, positive
+from edgecnn.runtime.engines.checks import check_options, check_tensors, one_line, one_of, positive, still_open
 
 _UNITS = {"all": "ALL", "cpu": "CPU_ONLY", "cpu_and_gpu": "CPU_AND_GPU", "cpu_and_npu": "CPU_AND_NE"}
 _OPTIONS = {
@@ -83,10 +83,9 @@ class CoreMlEngine:
         # Core ML takes no bytes: pixels go in as float32.
         given = {self._names[name]: np.ascontiguousarray(feed, np.float32) for name, feed in feeds.items()}
         with self._lock:
-            if self._model is None:
-                raise EngineError("coreml: this engine was closed; load the bundle again")
+            model = still_open(self.name, self._model)
             try:
-                found = self._model.predict(given)
+                found = model.predict(given)
             except RuntimeError as error:
                 raise EngineError(f"coreml: {one_line(error)}") from error
         return {
@@ -96,8 +95,7 @@ class CoreMlEngine:
 
     def facts(self) -> dict[str, Any]:
         """Return version, the compute units that Core ML may use, and the float type of what is not INT8."""
-        if self._model is None:
-            raise EngineError("coreml: this engine was closed; load the bundle again")
+        still_open(self.name, self._model)
         return {"engine": self.name, **self._facts}
 
     def close(self) -> None:

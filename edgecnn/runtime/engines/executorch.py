@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from edgecnn.core.errors import EngineError
 from edgecnn.core.tensor import TensorSpec, check_feeds
-from edgecnn.runtime.engines.checks import check_options, check_tensors, one_line, positive
+from edgecnn.runtime.engines.checks import check_options, check_tensors, one_line, positive, still_open
 from edgecnn.runtime.engines.executorch_files import Description
 from edgecnn.runtime.engines.executorch_probe import RELU
 
@@ -132,9 +132,7 @@ class ExecuTorchEngine:
 
     def _loaded(self) -> Any:
         """Return the program, loaded for the pool in force; the lock must be held."""
-        data = self._data
-        if data is None:
-            raise EngineError("executorch: this engine was closed; load the bundle again")
+        data = still_open(self.name, self._data)
         if self._module is not None and self._generation == _POOL.generation and _POOL.threads() == self._threads:
             return self._module
         self._module = None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgecnn.core.errors import EngineError
 from edgecnn.core.tensor import TensorSpec, check_feeds
-from edgecnn.runtime.engines.checks import boolean, check_options, check_tensors, one_line, positive
+from edgecnn.runtime.engines.checks import boolean, check_options, check_tensors, one_line, positive, still_open
 
 _OPTIONS = {
     "threads": (positive, "a whole number above 0"),
@@ -80,10 +80,7 @@ class LiteRtEngine:
             self._interpreter = None
 
     def _open_interpreter(self) -> Interpreter:
-        interpreter = self._interpreter
-        if interpreter is None:
-            raise EngineError("litert: this engine was closed; load the bundle again")
-        return interpreter
+        return still_open(self.name, self._interpreter)
 
 
 def open_engine(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgecnn.core.errors import EngineError
 from edgecnn.core.tensor import TensorSpec, check_feeds
-from edgecnn.runtime.engines.checks import boolean, check_options, check_tensors, one_of, positive
+from edgecnn.runtime.engines.checks import boolean, check_options, check_tensors, one_of, positive, still_open
 from edgecnn.runtime.engines.ncnn_files import DESCRIPTION, PARAM, WEIGHTS, Description, Port, opened, sealed
 
 _OPTIONS = {
@@ -92,11 +92,7 @@ class NcnnEngine:
         return array
 
     def _open_net(self) -> ncnn.Net:
-        # Read once: another thread's `close` must not pull the network away between test and use.
-        net = self._net
-        if net is None:
-            raise EngineError("ncnn: this engine was closed; load the bundle again")
-        return net
+        return still_open(self.name, self._net)
 
 
 def open_engine(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgecnn.core.errors import EngineError
 from edgecnn.core.tensor import TensorSpec, check_feeds
-from edgecnn.runtime.engines.checks import boolean, check_options, check_tensors, one_line, one_of, positive
+from edgecnn.runtime.engines.checks import boolean, check_options, check_tensors, one_line, one_of, positive, still_open
 from edgecnn.runtime.engines.onnxruntime_provider import PROVIDERS, Attached, Check, Provider, attach
 
 _LEVELS = {
@@ -105,11 +105,7 @@ class OnnxRuntimeEngine:
         self._session = None
 
     def _open_session(self) -> ort.InferenceSession:
-        # Read once: another thread's `close` must not pull the session away between test and use.
-        session = self._session
-        if session is None:
-            raise EngineError(f"{self.name}: this engine was closed; load the bundle again")
-        return session
+        return still_open(self.name, self._session)
 
 
 def open_engine(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgecnn.core.errors import EngineError
 from edgecnn.core.tensor import TensorSpec, check_feeds
 from edgecnn.runtime.engines import openvino_blob as blobs
-from edgecnn.runtime.engines.checks import check_options, check_tensors, one_line, one_of
+from edgecnn.runtime.engines.checks import check_options, check_tensors, one_line, one_of, still_open
 from edgecnn.runtime.engines.openvino_settings import CHECKS, core, in_force, settings_for
 
 _OPTIONS = {
@@ -104,10 +104,7 @@ class OpenVinoEngine:
         )
 
     def _open_model(self) -> ov.CompiledModel:
-        compiled = self._compiled
-        if compiled is None:
-            raise EngineError("openvino: this engine was closed; load the bundle again")
-        return compiled
+        return still_open(self.name, self._compiled)
 
 
 def open_engine(

@@ -16,6 +16,7 @@ from edgecnn.core import atomic
 from edgecnn.core.errors import EngineError
 from edgecnn.core.registry import BUILDERS, import_entry
 from edgecnn.core.tensor import TensorSpec, check_feeds
+from edgecnn.runtime.engines.checks import still_open
 from edgecnn.runtime.engines.tensorrt_cache import Kept, Key, cache_folder, kept_plan
 from edgecnn.runtime.engines.tensorrt_cuda import cuda_versions, this_gpu
 from edgecnn.runtime.engines.tensorrt_layers import layer_facts, layers_of, said_facts
@@ -128,9 +129,7 @@ class TensorRtEngine:
             self._loaded = None
 
     def _open(self) -> "_Loaded":
-        if self._loaded is None:
-            raise EngineError("tensorrt: this engine was closed; load the bundle again")
-        return self._loaded
+        return still_open(self.name, self._loaded)
 
 
 @final

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgecnn.compile.ncnn.builder import Builder
 from edgecnn.compile.ncnn.network import Parameter, Weight
 from edgecnn.compile.ncnn.operators.int8 import Int8, int8_weights
-from edgecnn.compile.ncnn.operators.windows import Window, picture, window
+from edgecnn.compile.ncnn.operators.windows import Window, halves, picture, window
 from edgecnn.compile.ncnn.source import Node
 
 MOST_GROUPS = 32
@@ -115,17 +115,15 @@ def _placed(node: Node, look: Window, sizes: tuple[int, int], out: tuple[int, ..
     """Return the window with the padding that gives the size `out`, where the node tells that size and no padding."""
     if node.get("auto_pad", "NOTSET") == "NOTSET" and node.get("output_shape", None) is None:
         return look
-    begin, end = [], []
-    upper = node.get("auto_pad", "NOTSET") == "SAME_UPPER"
+    totals = []
     for axis in range(2):
         reach = (look.kernel[axis] - 1) * look.dilations[axis] + 1
         total = look.strides[axis] * (sizes[axis] - 1) + extra[axis] + reach - out[axis]
         if total < 0:
             raise node.refuse(f"it fills up to its output shape {list(out)}; give output_padding instead")
-        small, large = total // 2, total - total // 2
-        begin.append(small if upper else large)
-        end.append(large if upper else small)
-    return Window(look.kernel, look.strides, look.dilations, (begin[0], begin[1], end[0], end[1]))
+        totals.append(total)
+    pads = halves(totals, upper=node.get("auto_pad", "NOTSET") == "SAME_UPPER")
+    return Window(look.kernel, look.strides, look.dilations, pads)
 
 
 def _geometry(width: int, size: int, bias: NDArray[np.float32] | None, look: Window) -> dict[int, Parameter]:

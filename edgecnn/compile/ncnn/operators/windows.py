@@ -1,5 +1,6 @@
 """Kernel, strides, dilations and padding of what slides over a picture, with rows for those that slide over a line."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgecnn.compile.ncnn.source import Node
@@ -55,10 +56,15 @@ def _pads(
     if mode == "NOTSET":
         given = node.get("pads", [0, 0] if line else [0, 0, 0, 0])
         return (0, given[0], 0, given[1]) if line else (given[0], given[1], given[2], given[3])
-    begin, end = [], []
+    totals = []
     for size, length, stride, dilation in zip(sizes, kernel, strides, dilations, strict=True):
         lacking = max((-(-size // stride) - 1) * stride + (length - 1) * dilation + 1 - size, 0)
-        small, large = lacking // 2, lacking - lacking // 2
-        begin.append(small if mode == "SAME_UPPER" else large)
-        end.append(large if mode == "SAME_UPPER" else small)
+        totals.append(lacking)
+    return halves(totals, upper=mode == "SAME_UPPER")
+
+
+def halves(totals: Sequence[int], *, upper: bool) -> tuple[int, int, int, int]:
+    """Return as top, left, bottom, right what is padded down and across; an odd one more behind if `upper`."""
+    small, large = [total // 2 for total in totals], [total - total // 2 for total in totals]
+    begin, end = (small, large) if upper else (large, small)
     return begin[0], begin[1], end[0], end[1]
