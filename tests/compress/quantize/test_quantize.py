@@ -28,6 +28,9 @@ ALSO = {
     "onnxruntime_avx2": {"onnxruntime_x86"},
     "xnnpack": {"onnxruntime_arm"},
     "qnn": {"onnxruntime_x86"},
+    "tensorrt_8": {"coreml"},
+    "ncnn": {"coreml"},
+    "litert": {"onnxruntime_arm"},
     "tensorrt_10": {"tensorrt_11"},
     "tensorrt_11": {"tensorrt_10"},
 }
