@@ -32,6 +32,7 @@ class Lanes:
             the right, -2 and +2 the next ones out. Empty when unknown.
         scores: float32 [len(lines)] in [0, 1]; empty for ground truth.
         rows: the y of every row that was judged, float32 [R], also those where no line is (TuSimple's h_samples).
+        attributes: what a data set says of each line beside its course, by its own words; empty when it says nothing.
     """
 
     lines: tuple[Float32, ...]
@@ -40,6 +41,7 @@ class Lanes:
     positions: tuple[int, ...] = ()
     scores: Float32 = field(default_factory=lambda: np.zeros(0, np.float32))
     rows: Float32 = field(default_factory=lambda: np.zeros(0, np.float32))
+    attributes: tuple[Mapping[str, Any], ...] = ()
 
     def line(self, position: int) -> Float32 | None:
         """Return the line at `position` (-1: left line of the car's own lane, +1: right), or None."""

@@ -23,6 +23,9 @@ ADAMW_LENGTH = 0.2
 """Root mean square of AdamW's steps, by Liu et al."""
 LEAST = 8
 """Outputs and inputs below which a kernel has too few directions to be turned: the first layer's and the last ones'."""
+SLIMMEST = 64
+"""How many times longer than wide a matrix may be: a last layer that says everything of a frame at once is longer, and
+turning it would take as long as all that the rest of the network computes."""
 TINY = 1e-8
 
 
@@ -81,7 +84,10 @@ class Muon(torch.optim.Optimizer):
 
 def is_inner(parameter: Tensor) -> bool:
     """Return whether a parameter is the kernel or matrix of a layer that has enough inputs and outputs to be turned."""
-    return parameter.ndim > 1 and min(parameter.shape[:2]) >= LEAST
+    if parameter.ndim < 2:
+        return False
+    rows, columns = len(parameter), parameter[0].numel()
+    return min(parameter.shape[:2]) >= LEAST and max(rows, columns) <= SLIMMEST * min(rows, columns)
 
 
 def orthogonal(matrix: Tensor) -> Tensor:

@@ -1,11 +1,14 @@
 """The train stage."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors
 import torch
+from torch import Tensor, nn
 
 from edgecnn.core import evidence
 from edgecnn.core.errors import DataError, StageError
@@ -17,6 +20,8 @@ from edgecnn.core.tensor import FrameSpec
 from edgecnn.data.sample import Sample
 from edgecnn.data.split import LABELS_READ_BY, read_split
 from edgecnn.models.build import build_model
+from edgecnn.train.batch_norm import reestimate
+from edgecnn.train.checkpoint import load_weights, save_weights
 from edgecnn.train.dataset import EncodedSamples
 from edgecnn.train.loop import Training, pick_device
 from edgecnn.train.monitor import FigureMonitor
@@ -24,6 +29,7 @@ from edgecnn.train.prepared import prepared
 from edgecnn.train.windows import Windows
 
 WEIGHTS, RESULT = "model.safetensors", "train.json"
+WHOLE_BATCHES = 16
 
 
 class TrainStage:
@@ -58,6 +64,8 @@ class TrainStage:
         seen = data if recipe.train.window is None else windows(data, recipe, recipe.train.window)
         progress = Training(module, seen, loss, monitor, recipe.train, recipe.seed, job.partial, names).run()
         shutil.copyfile(job.partial / "best.safetensors", job.out / WEIGHTS)
+        if recipe.train.window is not None:
+            see_whole_frames(module, job.out / WEIGHTS, _inputs(module, data, recipe), monitor)
         result = TrainResult(
             model=recipe.model.name,
             parameters=sum(p.numel() for p in module.parameters()),
@@ -89,6 +97,28 @@ def lessons(job: Job) -> tuple[EncodedSamples, list[Sample]]:
     shown, held = monitored(job)
     pictures = prepared(shown, frame, job.partial)
     return EncodedSamples(shown, pictures, frame, codec, seed=recipe.seed, strength=recipe.train.augment), held
+
+
+def see_whole_frames(
+    module: nn.Module, weights: Path, frames: Iterator[tuple[Tensor, ...]], monitor: FigureMonitor
+) -> None:
+    """Take the statistics of batch norms anew on whole frames, and keep them in `weights` if the figure gains by it.
+
+    Windows mostly lie around objects, so what they hold is distributed in another way than what a frame holds.
+    """
+    load_weights(weights, module)
+    before = monitor(module)
+    reestimate(module, frames)
+    if monitor(module) > before:
+        save_weights(weights, module)
+
+
+def _inputs(module: nn.Module, data: EncodedSamples, recipe: Recipe) -> Iterator[tuple[Tensor, ...]]:
+    """Yield what `module` is called with for the first batches of whole frames, as they are."""
+    device, size = next(module.parameters()).device, recipe.train.batch_size
+    for start in range(0, min(len(data) - size + 1, WHOLE_BATCHES * size), size):
+        frames = torch.from_numpy(np.stack([data.picture(i) for i in range(start, start + size)]))
+        yield data.inputs(frames, module, device)
 
 
 def windows(whole: EncodedSamples, recipe: Recipe, window: Window) -> Windows:

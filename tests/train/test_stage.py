@@ -127,3 +127,17 @@ def test_no_augmentation_at_all_trains_too(tiny_recipe, tiny_data, tmp_path):
     done = job(msgspec.structs.replace(tiny_recipe, train=plain), tiny_data, tmp_path)
     TrainStage().run(done)
     TrainStage().ensures(done.out)
+
+
+@pytest.mark.parametrize("gains", [True, False])
+def test_statistics_of_whole_frames_are_kept_if_the_figure_gains(tmp_path, gains):
+    frames = torch.randn(32, 3, 8, 8, generator=torch.Generator().manual_seed(1)) * 5 + 2
+    net, path = torch.nn.Sequential(torch.nn.BatchNorm2d(3)), tmp_path / "w.safetensors"
+    save_weights(path, net)
+    before = path.read_bytes()
+    figures = iter([0.5, 0.6 if gains else 0.4])
+    stage.see_whole_frames(net, path, ((part,) for part in frames.split(8)), lambda _: next(figures))
+    assert (path.read_bytes() != before) is gains
+    if gains:
+        load_weights(path, net)
+        torch.testing.assert_close(net[0].running_mean, frames.mean((0, 2, 3)))

@@ -225,7 +225,7 @@ def _add(sample: Sample, name: str, boxes: JsonList, lanes: JsonList) -> None:
     if isinstance(found, Detections):
         boxes.add(frame_of(name, sample.tags, found.width, found.height, box_labels(found)))
     if isinstance(lines, Lanes):
-        lanes.add(frame_of(name, sample.tags, lines.width, lines.height, lane_labels(lines.lines)))
+        lanes.add(frame_of(name, sample.tags, lines.width, lines.height, lane_labels(lines)))
 
 
 def _is_label_file(path: Path) -> bool:

@@ -9,8 +9,7 @@ import numpy as np
 from edgecnn.core.errors import DataError
 from edgecnn.core.lane_order import positions
 from edgecnn.core.results import Detections, Lanes
-from edgecnn.data.formats.bdd100k_lanes import CENTRE, lane_lines
-from edgecnn.data.formats.lane_labels import Points
+from edgecnn.data.formats.bdd100k_lanes import CATEGORIES, CENTRE, UNKNOWN, markings
 from edgecnn.data.formats.object_labels import LabelledObject, detections, labelled, quad
 
 WIDTH, HEIGHT = 1280, 720
@@ -107,8 +106,9 @@ def lanes_in(frame: Frame, width: int, height: int) -> Lanes:
     Raises:
         DataError: a marking is broken.
     """
-    lines = lane_lines(labels_of(frame), height)
-    return Lanes(tuple(lines), width, height, positions(lines, width, height))
+    found = markings(labels_of(frame), height)
+    lines, told = [one.points for one in found], tuple(one.attributes for one in found)
+    return Lanes(tuple(lines), width, height, positions(lines, width, height), attributes=told if any(told) else ())
 
 
 def size_in(frame: Frame) -> tuple[int, int] | None:
@@ -168,23 +168,27 @@ def box_labels(objects: Detections) -> list[dict[str, Any]]:
     return labels
 
 
-def lane_labels(lines: Sequence[Points]) -> list[dict[str, Any]]:
-    """Return each lane line as one drawn centre line of unknown colour and style."""
-    return [
-        {
-            "id": str(place),
-            "attributes": {"laneDirection": "parallel", CENTRE: "centre"},
-            "category": "single other",
-            "poly2d": [
-                {
-                    "vertices": [[_shortest(x), _shortest(y)] for x, y in line[::-1]],
-                    "types": "L" * len(line),
-                    "closed": False,
-                }
-            ],
-        }
-        for place, line in enumerate(lines)
-    ]
+def lane_labels(lanes: Lanes) -> list[dict[str, Any]]:
+    """Return each lane line as one drawn centre line, of unknown colour and style where nothing is told of them."""
+    labels = []
+    for place, line in enumerate(lanes.lines):
+        told = lanes.attributes[place] if lanes.attributes else {}
+        style = {"laneStyle": told["laneStyle"]} if "laneStyle" in told else {}
+        labels.append(
+            {
+                "id": str(place),
+                "attributes": {"laneDirection": "parallel", **style, CENTRE: "centre"},
+                "category": told["category"] if told.get("category") in CATEGORIES else UNKNOWN,
+                "poly2d": [
+                    {
+                        "vertices": [[_shortest(x), _shortest(y)] for x, y in line[::-1]],
+                        "types": "L" * len(line),
+                        "closed": False,
+                    }
+                ],
+            }
+        )
+    return labels
 
 
 def _object(label: Mapping[str, Any], place: int) -> LabelledObject:

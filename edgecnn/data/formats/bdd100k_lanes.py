@@ -26,14 +26,32 @@ from edgecnn.data.formats.lane_labels import Points, numbers
 
 CATEGORIES = frozenset(f"{count} {colour}" for count in ("single", "double") for colour in ("white", "yellow", "other"))
 """The markings that are lane lines; `crosswalk` and `road curb` are not."""
+UNKNOWN = "single other"
+"""The category that a line of unknown colour is written in."""
 CENTRE = "laneLine"
 """Our own attribute of a marking drawn by one line, its centre; BDD100K's tools skip it."""
 
 _NARROWEST, _TOP = 4 / 720, 0.4
 _WIDENING = {"single": 0.25, "double": 0.6}
 _CURVE_STEPS = 16
+_ANY = "lane"
 _SHARED = 0.5
 _ROW_STEP = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Marking:
+    """A lane line, float32 [N, 2] from the top down, its category, and its style, empty where none is told."""
+
+    points: Points
+    category: str
+    style: str
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """Return what is known of the line beside its course, in BDD100K's words."""
+        told = {"category": "" if self.category in (UNKNOWN, _ANY) else self.category, "laneStyle": self.style}
+        return {key: word for key, word in told.items() if word}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +63,8 @@ class _Edge:
     centre: bool
 
 
-def lane_lines(labels: Sequence[Mapping[str, Any]], height: int) -> list[Points]:
-    """Return the lane lines, float32 [N, 2] from the top down, of one frame's labels.
+def markings(labels: Sequence[Mapping[str, Any]], height: int) -> list[Marking]:
+    """Return the lane lines of one frame's labels.
 
     Markings across the road, crosswalks and kerbs are no lane lines. Of a line whose row turns back, the longest part
     that does not is kept; one that stays in a row is none.
@@ -73,14 +91,14 @@ def _category(label: Mapping[str, Any]) -> str:
     """Return the marking's category without the prefix of 2018, which names it in an attribute in yet other files."""
     category = str(label.get("category", "")).removeprefix("lane/")
     told = (label.get("attributes") or {}).get("laneTypes")
-    return told if category == "lane" and isinstance(told, str) else category
+    return told if category == _ANY and isinstance(told, str) else category
 
 
 def _kind(label: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return (category, style) of a lane line, None of anything else."""
     category, attributes = _category(label), label.get("attributes") or {}
     along = attributes.get("laneDirection", attributes.get("direction", "parallel"))
-    if category not in CATEGORIES | {"lane"} or along == "vertical":
+    if category not in CATEGORIES | {_ANY} or along == "vertical":
         return None
     return category, str(attributes.get("laneStyle", attributes.get("style", "")))
 
@@ -150,13 +168,13 @@ def _runs(steps: Sequence[float]) -> Iterator[tuple[int, int]]:
     yield start, len(steps)
 
 
-def _centre_lines(edges: Sequence[_Edge], height: int) -> list[Points]:
+def _centre_lines(edges: Sequence[_Edge], height: int) -> list[Marking]:
     partner: dict[int, int] = {}
     for one, other in _pairs(edges, height):
         if one not in partner and other not in partner:
             partner[one], partner[other] = other, one
     return [
-        _between(edge.points, edges[partner[place]].points) if place in partner else edge.points
+        Marking(_between(edge.points, edges[partner[place]].points) if place in partner else edge.points, *edge.kind)
         for place, edge in enumerate(edges)
         if partner.get(place, place) >= place
     ]

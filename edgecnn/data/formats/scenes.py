@@ -3,7 +3,8 @@
 One line of a `labels*.jsonl` is one picture::
 
     {"image": "images/0000/000000.jpg", "width": 640, "height": 360, "tags": ["day"], "masks": "masks/0000/000000.png",
-     "lanes": {"lines": [{"points": [[x, y], ...], "position": -1, "score": null}], "rows": [160, ...]},
+     "lanes": {"lines": [{"points": [[x, y], ...], "position": -1, "score": null, "attributes": {...}}],
+               "rows": [160, ...]},
      "names": ["pedestrian"],
      "objects": [{"box": [x1, y1, x2, y2], "label": "pedestrian", "visible": [...], "ignore": true, "score": 0.5,
                   "attributes": {...}}]}
@@ -13,7 +14,7 @@ in the fewest digits that read back as the same float32. Masks are 16-bit PNG: 0
 seen.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
@@ -43,6 +44,7 @@ class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     points: list[tuple[float, float]]
     position: int | None = None
     score: float | None = None
+    attributes: dict[str, Any] = {}
 
 
 class _Lanes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -161,6 +163,7 @@ def _lanes_record(lanes: Lanes) -> dict[str, Any]:
         told: dict[str, Any] = {"points": [_numbers(point) for point in line]}
         told |= {"position": lanes.positions[number]} if lanes.positions else {}
         told |= {"score": _number(lanes.scores[number])} if len(lanes.scores) else {}
+        told |= {"attributes": dict(lanes.attributes[number])} if _told(lanes, number) else {}
         lines.append(told)
     return {"lines": lines, "rows": _numbers(lanes.rows)}
 
@@ -180,8 +183,8 @@ def _objects_record(objects: Detections) -> list[dict[str, Any]]:
     return found
 
 
-def _told(objects: Detections, number: int) -> bool:
-    return bool(objects.attributes and objects.attributes[number])
+def _told(truth: Lanes | Detections, number: int) -> bool:
+    return bool(truth.attributes and truth.attributes[number])
 
 
 def _numbers(values: NDArray[np.float32]) -> list[float]:
@@ -230,6 +233,7 @@ def _lanes(read: _Record, told: _Lanes) -> Lanes:
         tuple(positions),
         _floats(scores, "'score'"),
         _floats(told.rows, "'rows'"),
+        _attributes(told.lines),
     )
 
 
@@ -253,8 +257,12 @@ def _objects(read: _Record, told: list[_Object]) -> Detections:
         labels=np.array(labels, np.int64),
         visible=_floats(visible, "'visible'").reshape(-1, 4),
         ignore=np.array(ignore if any(ignore) else [], np.bool_),
-        attributes=tuple(one.attributes for one in told) if any(one.attributes for one in told) else (),
+        attributes=_attributes(told),
     )
+
+
+def _attributes(told: Sequence[_Line] | Sequence[_Object]) -> tuple[dict[str, Any], ...]:
+    return tuple(one.attributes for one in told) if any(one.attributes for one in told) else ()
 
 
 def _label(label: str | int, names: tuple[str, ...], number: int) -> int:

@@ -12,7 +12,7 @@ from made_objects import picture
 from edgecnn.core.errors import DataError
 from edgecnn.core.results import Detections, Lanes, Scene, Tensors
 from edgecnn.data.formats.bdd100k import FORMAT
-from edgecnn.data.formats.format import Fault, read
+from edgecnn.data.formats.format import Fault, format_of, read
 from edgecnn.data.formats.object_labels import LabelledObject, detections
 from edgecnn.data.sample import Sample
 
@@ -242,6 +242,15 @@ def test_only_what_is_known_is_written(tmp_path):
     assert not (tmp_path / "boxes/labels/lane").exists()
     with pytest.raises(DataError, match="neither lane lines nor objects"):
         FORMAT.write(tmp_path / "none", [Sample(image, Tensors({}, 1, 1))])
+
+
+@pytest.mark.parametrize("target", ["bdd100k", "scenes"])
+def test_colour_and_style_of_lane_lines_survive(root, tmp_path, target):
+    first = next(sample for sample in read("bdd100k", root) if sample.truth.lanes.lines)
+    assert first.truth.lanes.attributes == ({"category": "single white", "laneStyle": "solid"},)
+    format_of(target).write(tmp_path / "set", [first])
+    (back,) = read(target, tmp_path / "set")
+    assert back.truth.lanes.attributes == first.truth.lanes.attributes
 
 
 def test_scenes_survive_the_round_trip(tmp_path_factory):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecnn.data.formats.bdd100k_lanes import lane_lines
+from edgecnn.data.formats.bdd100k_lanes import markings
 
 HEIGHT, HORIZON = 720, 340
 
@@ -23,8 +23,27 @@ def straight(offset, top=400, bottom=719, **told):
     return marking(*((640 + offset * (y - HORIZON), y) for y in (bottom, top)), **told)
 
 
+def lane_lines(labels, height):
+    return [one.points for one in markings(labels, height)]
+
+
 def x_at(line, y):
     return np.interp(y, line[:, 1], line[:, 0])
+
+
+def test_a_line_says_what_is_known_of_its_colour_and_style():
+    labels = [
+        straight(-1.0),
+        straight(-0.9),
+        straight(0.9, category="double yellow", style=""),
+        straight(2.0, category="single other", style=""),
+    ]
+    found = sorted((one.points[-1, 0], one.attributes) for one in markings(labels, HEIGHT))
+    assert [told for _, told in found] == [
+        {"category": "single white", "laneStyle": "solid"},
+        {"category": "double yellow"},
+        {},
+    ]
 
 
 def test_both_edges_of_a_marking_become_its_centre():
