@@ -1,7 +1,8 @@
 """What a data set lost on its way into another format, found by comparing what is read from either."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,9 @@ class Lost:
     def _compare_lanes(self, source: Lanes, target: Lanes | None) -> None:
         lines = target.lines if target is not None else ()
         self._gone["lane lines"] += max(len(source.lines) - len(lines), 0)
-        for apart in _matched(source, lines):
+        for one, other, apart in _matched(source, lines):
+            gone = set(_attributes(source, one)) - set(_attributes(target, other))
+            self._gone["lane attributes"] += bool(gone)
             if np.isfinite(apart).any() and _far(apart) < source.width / 10:
                 self._moved["lane lines"] = max(self._moved["lane lines"], float(np.nanmax(apart)))
             self._gone["lane lines' ends"] += bool(np.isnan(apart).any())
@@ -84,9 +87,8 @@ class Lost:
         if len(source.visible):
             seen = target.visible[other] if len(target.visible) else target.boxes[other]
             self._gone["object visible boxes"] += bool(np.abs(source.visible[place] - seen).max() > 1)
-        if source.attributes and source.attributes[place]:
-            kept = target.attributes[other] if target.attributes else {}
-            self._gone["object attributes"] += bool(set(source.attributes[place]) - set(kept))
+        gone = set(_attributes(source, place)) - set(_attributes(target, other))
+        self._gone["object attributes"] += bool(gone)
 
 
 def lost(pairs: Iterable[tuple[Sample, Sample]]) -> list[str]:
@@ -97,8 +99,12 @@ def lost(pairs: Iterable[tuple[Sample, Sample]]) -> list[str]:
     return found.told()
 
 
-def _matched(source: Lanes, lines: Sequence[Points]) -> list[NDArray[np.float64]]:
-    """Return how far each point of a line of `source` is from the one of `lines` it became, the closest pairs first.
+def _attributes(truth: Lanes | Detections | None, place: int) -> Mapping[str, Any]:
+    return truth.attributes[place] if truth is not None and truth.attributes else {}
+
+
+def _matched(source: Lanes, lines: Sequence[Points]) -> list[tuple[int, int, NDArray[np.float64]]]:
+    """Return a line of `source`, the one of `lines` it became and how far apart their points are, the closest first.
 
     NaN stands for points that the new line does not reach, 0 for those outside the frame that it does.
     """
@@ -108,12 +114,12 @@ def _matched(source: Lanes, lines: Sequence[Points]) -> list[NDArray[np.float64]
         for other, new in enumerate(lines):
             by = np.abs(x_at(new, line[:, 1]) - line[:, 0])
             apart[one, other] = np.where(outside & np.isfinite(by), 0.0, by)
-    found: list[NDArray[np.float64]] = []
+    found: list[tuple[int, int, NDArray[np.float64]]] = []
     taken: set[tuple[str, int]] = set()
     for one, other in sorted(apart, key=lambda pair: _far(apart[pair])):
         if not {("source", one), ("target", other)} & taken:
             taken |= {("source", one), ("target", other)}
-            found.append(apart[one, other])
+            found.append((one, other, apart[one, other]))
     return found
 
 

@@ -36,7 +36,8 @@ def scenes(tmp_path):
             LabelledObject((100, 50, 120, 100), "pedestrian", ignore=True, visible=(100, 50, 120, 100)),
             LabelledObject((200, 40, 230, 130), "rider", visible=(200, 40, 230, 130)),
         ]
-        truth = Scene(Lanes(lines, 320, 180, (-1, 1, 2)), detections(people, 320, 180))
+        drawn = ({"category": "double yellow"}, {"category": "single white", "laneStyle": "dashed"}, {})
+        truth = Scene(Lanes(lines, 320, 180, (-1, 1, 2), attributes=drawn), detections(people, 320, 180))
         samples.append(Sample(image, truth, ("night", "rain", "worn"), f"made:{number}", mask))
     format_of("scenes").write(tmp_path / "scenes", samples)
     return tmp_path / "scenes"
@@ -67,12 +68,18 @@ def test_what_the_target_cannot_hold_is_told_and_nothing_else(scenes, name):
     assert ("instance masks (2 of 2)" in told) == (name != "pascal_text")
     assert ("objects (6 of 6)" in told) == ("objects" not in holds)
     assert ("lane lines (6 of 6)" in told) == ("lanes" not in holds)
+    assert ("lane attributes (4 of 6)" in told) == (name in ("culane", "llamas", "tusimple"))
     assert ("rain" in told) == ("rain" not in next(read(name, scenes.parent / name)).tags)
     assert "boxes moved" not in told or name in ("caltech", "citypersons", "kitti", "voc")
 
 
 def test_culane_loses_nothing_of_a_lane_and_tusimple_half_a_pixel(scenes):
-    assert moved(scenes, "culane").lost == ("tags (rain, worn)", "instance masks (2 of 2)", "objects (6 of 6)")
+    assert moved(scenes, "culane").lost == (
+        "tags (rain, worn)",
+        "instance masks (2 of 2)",
+        "lane attributes (4 of 6)",
+        "objects (6 of 6)",
+    )
     lost = moved(scenes, "tusimple").lost
     assert any(text.startswith("lane lines moved by up to 0.") for text in lost)
     back = next(read("culane", scenes.parent / "culane")).truth
