@@ -260,7 +260,8 @@ def _check(model: Path, given: dict[str, Any], *, as_json: bool) -> None:
     for name in names:
         choose("scheme", known("scheme"), name)
     check_file = import_entry(Entry("edgecnn.compress.quantize.check_file:check_file", "quantize"), "--check")
-    found = {name: check_file(model, name) for name in dict.fromkeys(names)}
+    refused_by = import_entry(Entry("edgecnn.compile.tensorrt.importer:refused_by", "quantize"), "--check")
+    found = {name: [*check_file(model, name), *refused_by(model, name)] for name in dict.fromkeys(names)}
     if as_json:
         click.echo(json.dumps({"model": str(model), "violations": found}))
     else:

@@ -370,6 +370,8 @@ def test_check_names_the_rules_that_a_file_breaks(place, from_pictures, capsys):
     assert "keeps every rule" in capsys.readouterr().out
     assert main.run(["quantize", str(good), "--check", "--scheme", "openvino_cpu", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["violations"]["openvino_cpu"]
+    assert main.run(["quantize", str(good), "--check", "--target", "tensorrt_8"]) == 1
+    assert "TensorRT's GPU takes int8 alone" in capsys.readouterr().out
     assert main.run(["quantize", str(good), "--check"]) == 2
     assert main.run(["quantize", str(place / "x.npz"), "--check", "--scheme", "openvino_cpu"]) == 2
     assert "not a valid ONNX model" in capsys.readouterr().err

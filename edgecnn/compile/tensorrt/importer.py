@@ -5,6 +5,7 @@ Read from the importer's source of 8.5 to 10.1, the operators' limits in NVIDIA'
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import onnx
 import onnx_ir as ir
@@ -38,6 +39,12 @@ class Reader:
 
 
 READERS = {8: Reader(8, (7, 17), weak=True), 10: Reader(10, (9, 20), weak=False), 11: Reader(11, (9, 25), weak=False)}
+
+
+def refused_by(path: Path, target: str) -> list[str]:
+    """Return what the TensorRT that `target` is for refuses in an ONNX file; empty too where it is for no TensorRT."""
+    reader = next((one for one in READERS.values() if one.target == target), None)
+    return [] if reader is None else violations(onnx.load(path), reader)
 
 
 def violations(model: onnx.ModelProto, reader: Reader) -> list[str]:
