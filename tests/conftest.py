@@ -1,5 +1,11 @@
 """A whole bundle in small: a random lane network of 32x16 pixels for ONNX Runtime and OpenVINO."""
 
+import os
+
+# Before any of them is loaded: pools of threads that wait for one another cost small tests more than they gain.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 from hypothesis import settings
