@@ -84,8 +84,11 @@ class EncodedSamples(Dataset[tuple[Tensor, dict[str, Tensor]]]):
 
 def normalised(image: Tensor, normalise: Any, color: str) -> Tensor:
     """Return uint8 [N, H, W, 3] in `color` order as normalised float32 [N, 3, H, W] in the network's own order."""
-    x = image.permute(0, 3, 1, 2).float() / 255  # channels stay last in memory, which convolutions like best
+    height, width = image.shape[1:3]
     if normalise.color != color:
-        x = x.flip(1)
-    mean, std = (torch.tensor(v, device=x.device).view(1, 3, 1, 1) for v in (normalise.mean, normalise.std))
-    return (x - mean) / std
+        image = image.flip(-1)
+    # A row at a time, so that what is repeated for each pixel is as long as a row; channels stay last in memory, which
+    # convolutions like best.
+    mean, std = (torch.tensor(v, device=image.device).repeat(width) for v in (normalise.mean, normalise.std))
+    rows = image.reshape(-1, height, 3 * width).float().div_(255).sub_(mean).div_(std)
+    return rows.reshape(-1, height, width, 3).permute(0, 3, 1, 2)

@@ -29,7 +29,7 @@ turning it would take as long as all that the rest of the network computes."""
 TINY = 1e-8
 
 
-class Muon(torch.optim.Optimizer):
+class Muon(torch.optim.AdamW):
     """Muon for inner kernels and matrices, AdamW for the first and last layers, biases and batch norms.
 
     `decay` is the weight decay of matrices and kernels.
@@ -39,47 +39,45 @@ class Muon(torch.optim.Optimizer):
         every = list(parameters)
         inner = [p for p in every if is_inner(p)]
         edge = [p for p in every if p.ndim > 1 and not is_inner(p)]
-        groups = [
+        groups: list[dict[str, Any]] = [
             {"params": inner, "turned": True, "weight_decay": decay},
             {"params": edge, "turned": False, "weight_decay": decay},
             {"params": [p for p in every if p.ndim <= 1], "turned": False, "weight_decay": 0.0},
         ]
-        super().__init__([group for group in groups if group["params"]], {"lr": learning_rate})
+        super().__init__([group for group in groups if group["params"]], learning_rate, BETAS, foreach=True)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         """Move every parameter that has a gradient; there is no `closure` to call."""
         assert closure is None  # noqa: S101 - the training loop has none
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                move = self._turn if group["turned"] else self._adam
-                step = move(parameter.grad, self.state[parameter])
-                parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                parameter.add_(step, alpha=-group["lr"])
+        groups = self.param_groups
+        for group in groups:
+            if group["turned"]:
+                self._turn(group)
+        self.param_groups = [group for group in groups if not group["turned"]]
+        try:
+            super().step()
+        finally:
+            self.param_groups = groups
 
-    @staticmethod
-    def _turn(gradient: Tensor, state: dict[str, Any]) -> Tensor:
-        if not state:
-            state["momentum"] = torch.zeros_like(gradient)
-        momentum = state["momentum"]
-        momentum.lerp_(gradient, 1 - MOMENTUM)
-        ahead = gradient.lerp(momentum, MOMENTUM)
-        turned = orthogonal(ahead.reshape(len(ahead), -1))
-        return turned.reshape(gradient.shape).mul_(ADAMW_LENGTH * math.sqrt(max(turned.shape)))
-
-    @staticmethod
-    def _adam(gradient: Tensor, state: dict[str, Any]) -> Tensor:
-        if not state:
-            state.update(first=torch.zeros_like(gradient), second=torch.zeros_like(gradient), steps=torch.zeros(()))
-        first, second, steps = state["first"], state["second"], state["steps"]
-        steps += 1
-        first.lerp_(gradient, 1 - BETAS[0])
-        second.lerp_(gradient.square(), 1 - BETAS[1])
-        bias, second_bias = (1 - beta ** float(steps) for beta in BETAS)
-        step: Tensor = (first / bias) / ((second / second_bias).sqrt() + TINY)
-        return step
+    def _turn(self, group: dict[str, Any]) -> None:
+        kernels = [kernel for kernel in group["params"] if kernel.grad is not None]
+        for kernel in kernels:
+            if not self.state[kernel]:
+                # AdamW, when it loads a state, asks each parameter's for its steps.
+                self.state[kernel].update(momentum=torch.zeros_like(kernel.grad), step=torch.zeros(()))
+        alike: dict[tuple[int, int], list[Tensor]] = {}
+        for kernel in kernels:
+            self.state[kernel]["momentum"].lerp_(kernel.grad, 1 - MOMENTUM)
+            self.state[kernel]["step"] += 1
+            alike.setdefault((len(kernel), kernel[0].numel()), []).append(kernel)
+        for (rows, columns), same in alike.items():
+            ahead = [kernel.grad.lerp(self.state[kernel]["momentum"], MOMENTUM) for kernel in same]  # type: ignore[union-attr]
+            turned = orthogonal(torch.stack([each.reshape(rows, columns) for each in ahead]))
+            turned *= ADAMW_LENGTH * math.sqrt(max(rows, columns))
+            for kernel, step in zip(same, turned, strict=True):
+                kernel.mul_(1 - group["lr"] * group["weight_decay"])
+                kernel.add_(step.reshape(kernel.shape), alpha=-group["lr"])
 
 
 def is_inner(parameter: Tensor) -> bool:
@@ -90,13 +88,14 @@ def is_inner(parameter: Tensor) -> bool:
     return min(parameter.shape[:2]) >= LEAST and max(rows, columns) <= SLIMMEST * min(rows, columns)
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
-    """Return the matrix [m, n] with its singular vectors kept and its singular values brought near one."""
-    tall = matrix.shape[0] > matrix.shape[1]
-    x: Tensor = (matrix.T if tall else matrix).float()
-    x = x / (x.norm() + TINY)
+def orthogonal(matrices: Tensor) -> Tensor:
+    """Return matrices [k, m, n] with their singular vectors kept and their singular values brought near one."""
+    tall = matrices.shape[1] > matrices.shape[2]
+    x: Tensor = (matrices.mT if tall else matrices).float()
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + TINY)
     a, b, c = QUINTIC
     for _ in range(ITERATIONS):
-        square = x @ x.T
-        x = a * x + (b * square + c * square @ square) @ x
+        square = x @ x.mT
+        polynomial = torch.baddbmm(square, square, square, beta=b, alpha=c)
+        x = torch.baddbmm(x, polynomial, x, beta=a)
     return x.mT if tall else x
