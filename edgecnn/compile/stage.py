@@ -6,24 +6,27 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import onnx
 
 from edgecnn import __version__
 from edgecnn.compile.artefact import compile_artefact
-from edgecnn.core import evidence, stand_ins
+from edgecnn.core import atomic, evidence, stand_ins
 from edgecnn.core.bundle import GOLDEN, DecodeSpec, Manifest, Precision, open_bundle, write_bundle
 from edgecnn.core.errors import StageError
 from edgecnn.core.evidence import DataResult, ExportResult, QuantizeResult
 from edgecnn.core.recipe import Recipe
-from edgecnn.core.registry import TARGETS, TASKS
+from edgecnn.core.registry import HALVER, TARGETS, TASKS, import_entry
 from edgecnn.core.stage import Job
 from edgecnn.core.versions import ENGINE_PACKAGES, installed
 from edgecnn.runtime.here import why_not_here
 
 BUNDLE = "bundle"
+HALVED = frozenset({"tensorrt"})
+"""Engines whose FP16 is an artefact of its own: they are built for GPUs that compute it at twice the rate or more."""
 
 
 class CompileStage:
-    """Leaves the draft bundle in `bundle`: artefacts `<target>-fp32` and, where quantized, `<target>-int8`.
+    """Leaves the draft bundle in `bundle`: artefacts `<target>-fp32`, `-fp16` for a GPU, and, where quantized, `-int8`.
 
     What an artefact was compiled from stands beside it (`core/stand_ins.py`) where its engine is not on this machine.
     """
@@ -31,7 +34,14 @@ class CompileStage:
     name = "compile"
     needs: tuple[str, ...] = ("data", "export", "qat")
     # Compilers that need torch lie in export, and some engines say themselves what their files hold.
-    code = ("edgecnn.compile", "edgecnn.core.bundle", "edgecnn.export", "edgecnn.models", "edgecnn.runtime.engines")
+    code = (
+        "edgecnn.compile",
+        "edgecnn.compress.quantize.half",
+        "edgecnn.core.bundle",
+        "edgecnn.export",
+        "edgecnn.models",
+        "edgecnn.runtime.engines",
+    )
 
     def parameters(self, recipe: Recipe) -> Any:
         """Return what of the recipe has been carried out by now, the engines' versions, and which are not here."""
@@ -50,13 +60,13 @@ class CompileStage:
         artefacts, files, versions = [], {GOLDEN: job.inputs["export"] / GOLDEN}, dict(exported.versions)
         absent = _absent(recipe)
         for target in recipe.targets:
-            for precision, source in _sources(job, target, exported, quantized):
+            for precision, source, stand_in in _sources(job, target, exported, quantized):
                 artefact, compiled = compile_artefact(f"{target}-{precision}", target, precision, source, job.partial)
                 artefacts.append(artefact)
                 files |= dict(zip(artefact.files, compiled.files, strict=True))
                 versions |= compiled.versions
                 if target in absent:
-                    stand_ins.keep(job.out, artefact.name, source)
+                    stand_ins.keep(job.out, artefact.name, stand_in)
         if quantized.models:
             files["quantize.json"] = job.inputs["qat"] / "quantize.json"
         manifest = Manifest(
@@ -82,12 +92,24 @@ def _absent(recipe: Recipe) -> list[str]:
 
 def _sources(
     job: Job, target: str, exported: ExportResult, quantized: QuantizeResult
-) -> Iterator[tuple[Precision, Path]]:
-    """Yield the target's models: in float, then in INT8 if there is one."""
-    yield "fp32", job.inputs["export"] / exported.models[str(TARGETS[target].opset)]
+) -> Iterator[tuple[Precision, Path, Path]]:
+    """Yield precision and file of the target's models, float first, and what stands in for each in a simulation."""
+    source = job.inputs["export"] / exported.models[str(TARGETS[target].opset)]
+    yield "fp32", source, source
+    if TARGETS[target].engine in HALVED:
+        halved = _halved(source, job.partial / f"{target}-fp16.onnx")
+        # A compiler that halves by itself is given FP32; what it makes of it is simulated all the same.
+        yield "fp16", halved if TARGETS[target].fp16 == "graph" else source, halved
     for model in quantized.models:
         if model.target == target:
-            yield "int8", job.inputs["qat"] / model.file
+            yield "int8", job.inputs["qat"] / model.file, job.inputs["qat"] / model.file
+
+
+def _halved(source: Path, file: Path) -> Path:
+    """Write the model in FP16 to `file` and return that."""
+    to_half = import_entry(HALVER, "FP16")
+    atomic.write_bytes(file, to_half(onnx.load(source)).SerializeToString(deterministic=True))
+    return file
 
 
 def _so_far(recipe: Recipe) -> dict[str, Any]:

@@ -117,6 +117,8 @@ ENGINES: dict[str, Entry] = {
     "coreml": Entry("edgecnn.runtime.engines.coreml:open_engine", "coreml"),
     "null": Entry("edgecnn.runtime.engines.null:open_engine"),
 }
+HALVER = Entry("edgecnn.compress.quantize.half:to_half", "quantize")
+"""Makes a graph of FP16 of one of FP32."""
 BUILDERS: dict[str, Entry] = {"tensorrt": Entry("edgecnn.compile.tensorrt.build:build_plan", "tensorrt")}
 """By engine: what makes, on the device itself, the files that only this device loads."""
 _OPENVINO = Entry("edgecnn.compile.openvino_from_onnx:compile_model", "openvino")

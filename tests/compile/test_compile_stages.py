@@ -132,6 +132,29 @@ def test_without_a_quantize_section_only_float_is_compiled(recipe, inputs, folde
     assert [a.precision for a in artefacts] == ["fp32", "fp32"]
 
 
+def test_tensorrt_gets_fp16_as_well_and_what_simulates_it_is_fp16(recipe, inputs, tmp_path):
+    for_gpus = msgspec.structs.replace(recipe, quantize=None, targets=("tensorrt_8", "tensorrt_10"))
+    out = through(for_gpus, inputs, tmp_path)["compile"]
+    opened = open_bundle(out / "bundle")
+    assert [a.name for a in opened.manifest.artefacts] == [
+        f"tensorrt_{version}-{precision}" for version in (8, 10) for precision in ("fp32", "fp16")
+    ]
+    types = {}
+    for artefact in opened.manifest.artefacts:
+        shipped = onnx.load_from_string(opened.read(artefact.files[0]))
+        simulated = onnx.load(out / "stand-ins" / f"{artefact.name}.onnx")
+        types[artefact.name] = tuple(
+            any(one.data_type == onnx.TensorProto.FLOAT16 for one in model.graph.initializer)
+            for model in (shipped, simulated)
+        )
+    assert types == {
+        "tensorrt_8-fp32": (False, False),
+        "tensorrt_8-fp16": (False, True),  # halved by a flag, on the device
+        "tensorrt_10-fp32": (False, False),
+        "tensorrt_10-fp16": (True, True),
+    }
+
+
 def test_a_damaged_export_does_not_pass(folders, tmp_path):
     for file in folders["export"].iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
