@@ -136,14 +136,16 @@ def _per_channel(values: tuple[float, ...], *, reverse: bool) -> Tensor:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hold back what the exporter says about packages that are not installed and about its own deprecations."""
-    logger = logging.getLogger("torch.onnx._internal.exporter")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """Hold back what the exporter says about packages that are not installed, its own deprecations and its ways."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx._internal.exporter", "onnxscript.version_converter")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
