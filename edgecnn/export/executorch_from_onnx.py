@@ -17,9 +17,10 @@ from typing import Any
 import msgspec
 import numpy as np
 import onnx as onnx_package
+import onnx_ir as ir
 import torch
 from executorch.backends.xnnpack.partition.config import ALL_PARTITIONER_CONFIGS
-from executorch.backends.xnnpack.partition.config.generic_node_configs import ConstantPadConfig
+from executorch.backends.xnnpack.partition.config.generic_node_configs import ConstantPadConfig, SoftmaxConfig
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.exir import EdgeProgramManager, to_edge_transform_and_lower
 from executorch.extension.pybindings import _C as runtime  # noqa: N811 - a module
@@ -29,6 +30,8 @@ from edgecnn.core import atomic
 from edgecnn.core.bundle import Precision
 from edgecnn.core.compiled import CompiledFiles
 from edgecnn.core.errors import EngineError, line_of
+from edgecnn.export.passes.base import run
+from edgecnn.export.passes.round_before_concat import RoundBeforeConcat
 from edgecnn.export.torch_from_onnx import OnnxModule
 from edgecnn.runtime.engines.executorch_files import Description
 
@@ -46,7 +49,16 @@ class FloatPads(ConstantPadConfig):  # type: ignore[misc]
         return ROUNDING not in _called(node.args[0]) and bool(super().check_constraints(node, ep))
 
 
-CONFIGS = [FloatPads if config is ConstantPadConfig else config for config in ALL_PARTITIONER_CONFIGS]
+class FlatSoftmax(SoftmaxConfig):  # type: ignore[misc]
+    """Softmax that XNNPACK takes; it runs along channels where pixels lie channels last, whatever its axis (1.5.1)."""
+
+    def check_constraints(self, node: Any, ep: Any) -> bool:
+        """Whether the softmax is of no picture; one of rank 4 is left to ExecuTorch's own kernel."""
+        return node.meta["val"].dim() != len("NCHW") and bool(super().check_constraints(node, ep))
+
+
+OURS = {ConstantPadConfig: FloatPads, SoftmaxConfig: FlatSoftmax}
+CONFIGS = [OURS.get(config, config) for config in ALL_PARTITIONER_CONFIGS]
 
 
 def compile_model(onnx: Path, out: Path, precision: Precision) -> CompiledFiles:
@@ -60,6 +72,7 @@ def compile_model(onnx: Path, out: Path, precision: Precision) -> CompiledFiles:
     model = onnx_package.load(onnx)
     try:
         with _quiet(), torch.no_grad():
+            model = _prepared(model)
             edge = _lowered(model)
             description = _description(model, edge.exported_program().graph_module)
             program = edge.to_executorch()
@@ -71,6 +84,13 @@ def compile_model(onnx: Path, out: Path, precision: Precision) -> CompiledFiles:
     atomic.write_bytes(out / DESCRIPTION, msgspec.json.format(msgspec.json.encode(description)))
     packages = {name: version(name) for name in ("executorch", "torch", "onnx")}
     return CompiledFiles((out / FILE, out / DESCRIPTION), packages)
+
+
+def _prepared(model: onnx_package.ModelProto) -> onnx_package.ModelProto:
+    """Return the model with what XNNPACK can't do as it stands written in another way."""
+    read = ir.from_proto(model)
+    run(RoundBeforeConcat(), read)
+    return ir.to_proto(read)
 
 
 def _lowered(model: onnx_package.ModelProto) -> EdgeProgramManager:

@@ -17,7 +17,9 @@ TAIL = 1e-4
 """Share of values that `percentile` cuts off, half at either end."""
 SHRINKS = np.linspace(1.0, 0.15, 52)
 LEAST_SPAN = 1e-6
-"""Span of a tensor that is zero everywhere: any positive scale will do, and this one overflows nowhere."""
+SILENT_SPAN = 1.0
+"""Span of a tensor that is zero everywhere, as behind a dead layer. Any scale will do for the numbers, but engines
+refuse layers whose scales lie far apart: XNNPACK those where one step of the products is 256 or more of the result."""
 
 
 def find_range(histogram: Histogram, method: Method, form: Format) -> Range:
@@ -29,7 +31,9 @@ def find_range(histogram: Histogram, method: Method, form: Format) -> Range:
 def widen(low: float, high: float, form: Format) -> Range:
     """Return the least range around [low, high] that the format can hold."""
     low, high = min(low, 0.0), max(high, 0.0)
-    if high - low < LEAST_SPAN:
+    if high == low:
+        high = SILENT_SPAN
+    elif high - low < LEAST_SPAN:
         high = low + LEAST_SPAN
     if form.symmetric:
         bound = max(-low, high)

@@ -41,7 +41,8 @@ def _gelu(node: Node, inputs: Inputs) -> Tensor:
 
 def _prelu(_: Node, inputs: Inputs) -> Tensor:
     x, slope = given(inputs, 0), given(inputs, 1)
-    return torch.where(x >= 0, x, x * slope)
+    # Of operators that XNNPACK has, all of them: what is chosen with `where` is computed outside of it.
+    return torch.relu(x) - slope * torch.relu(-x)
 
 
 def _cast(node: Node, inputs: Inputs) -> Tensor:

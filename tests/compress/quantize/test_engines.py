@@ -103,14 +103,47 @@ SIGNED = {
 }
 
 
+def skipping_net():
+    """A sum's rectified result goes on and, at its own scale, into a concatenation with a far larger branch."""
+    b = Builder(21)
+    stem = b.node("Relu", [b.conv(b.pixels(114.0), 3, 8, kernel=5, stride=2, scale=1 / 256)])
+    small = b.node("Relu", [b.node("Add", [b.conv(stem, 8, 8, scale=0.1), stem])])
+    large = b.conv(b.conv(small, 8, 8, scale=3.0), 8, 8, scale=3.0)
+    return b.finish(b.conv(b.node("Concat", [small, large], axis=1), 16, 4, bias=False), 17)
+
+
+def dead_net():
+    """A hidden layer that no picture wakes, as a training leaves one now and then."""
+    b = Builder(22)
+    stem = b.node("Relu", [b.conv(b.pixels(114.0), 3, 8, kernel=5, stride=2, scale=1 / 256)])
+    down = b.constant(-np.abs(b.rng.normal(size=(8, 8, 1, 1))).astype(np.float32))
+    silent = b.node("Relu", [b.node("Conv", [stem, down], kernel_shape=[1, 1])])
+    x = b.node("Relu", [b.node("Add", [b.conv(silent, 8, 8), b.conv(stem, 8, 8)])])
+    return b.finish(b.conv(x, 8, 4, bias=False), 17)
+
+
+ENGINES_HERE = [name for name in TARGETS if TARGETS[name].scheme and not why_not_here(name)]
+
+
+@x86_only
+@pytest.mark.parametrize("net", [skipping_net, dead_net])
+@pytest.mark.parametrize("target", ENGINES_HERE)
+def test_scales_far_apart_are_what_the_graph_says(target, net, tmp_path):
+    agree(net(), target, tmp_path, least=3)
+
+
 @x86_only
 @pytest.mark.parametrize("case", SIGNED)
-@pytest.mark.parametrize("target", [name for name in TARGETS if TARGETS[name].scheme and not why_not_here(name)])
+@pytest.mark.parametrize("target", ENGINES_HERE)
 def test_signed_branches_of_a_concatenation_are_what_the_graph_says(target, case, tmp_path):
+    agree(signed_net(sorted(SIGNED).index(case), *SIGNED[case]), target, tmp_path, least=len(SIGNED[case][0]))
+
+
+def agree(model, target, tmp_path, least):
+    """Check that the engine computes what the Q/DQ graph says, with no less convolutions in INT8 than `least`."""
     scheme = resolve("scheme", TARGETS[target].scheme)
-    model = signed_net(sorted(SIGNED).index(case), *SIGNED[case])
     quantized, report = quantize(model, scheme, feeds(16), Settings(threads=1, correct=False))
-    assert sum(name.startswith("Conv") for name in report.quantized) >= len(SIGNED[case][0])
+    assert sum(name.startswith("Conv") for name in report.quantized) >= least
     onnx.save(quantized, tmp_path / "int8.onnx")
     _, compiled = compile_artefact("int8", target, "int8", tmp_path / "int8.onnx", tmp_path)
     files = {file.name: file.read_bytes() for file in compiled.files}
