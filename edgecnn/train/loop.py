@@ -27,6 +27,7 @@ from edgecnn.train.distill import Distillation
 from edgecnn.train.modes import TrainingMode
 from edgecnn.train.muon import Muon
 from edgecnn.train.schedule import average_into, learning_rate
+from edgecnn.train.strided import pixels_taken_first
 
 Loss = Callable[[dict[str, Tensor], dict[str, Tensor]], dict[str, Tensor]]
 Monitor = Callable[[nn.Module], float]
@@ -77,7 +78,8 @@ class Training:
         progress = self._resume(module, average, optimizer)
         steps_per_epoch = len(self.data) // self.settings.batch_size
         watching = nullcontext() if self.distillation is None else self.distillation.watching(module)
-        with bar("training", self.settings.epochs * steps_per_epoch) as shown, watching:
+        whole = bar("training", self.settings.epochs * steps_per_epoch)
+        with whole as shown, watching, pixels_taken_first(module):
             shown.advance(progress.epoch * steps_per_epoch)
             while progress.epoch < self.settings.epochs and not self._stale(progress):
                 self._epoch(module, average, optimizer, progress, shown)

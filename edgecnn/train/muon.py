@@ -5,6 +5,9 @@ kernel [out, in, kh, kw] is the matrix [out, in * kh * kw]; its momentum is brou
 steps of a Newton-Schulz iteration, so that what few examples say moves the kernel as far as what all of them say. The
 step is scaled to be as long as AdamW's usually is (Liu et al., arXiv 2502.16982), so a learning rate found with one
 serves the other. Networks that are trained for few steps learn about twice as fast.
+
+Fully connected layers are left to AdamW: turned, the one that reads a whole frame of rectified features, all of one
+sign, was driven to where its units never answer again, and its large matrix took longer than the rest of the step.
 """
 
 import math
@@ -23,16 +26,13 @@ ADAMW_LENGTH = 0.2
 """Root mean square of AdamW's steps, by Liu et al."""
 LEAST = 8
 """Outputs and inputs below which a kernel has too few directions to be turned: the first layer's and the last ones'."""
-SLIMMEST = 64
-"""How many times longer than wide a matrix may be: a last layer that says everything of a frame at once is longer, and
-turning it would take as long as all that the rest of the network computes."""
 TINY = 1e-8
 
 
 class Muon(torch.optim.AdamW):
-    """Muon for inner kernels and matrices, AdamW for the first and last layers, biases and batch norms.
+    """Muon for inner kernels, AdamW for first and last layers, fully connected ones, biases and batch norms.
 
-    `decay` is the weight decay of matrices and kernels.
+    `decay` is the weight decay of kernels and matrices.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], learning_rate: float, decay: float) -> None:
@@ -81,11 +81,8 @@ class Muon(torch.optim.AdamW):
 
 
 def is_inner(parameter: Tensor) -> bool:
-    """Return whether a parameter is the kernel or matrix of a layer that has enough inputs and outputs to be turned."""
-    if parameter.ndim < 2:
-        return False
-    rows, columns = len(parameter), parameter[0].numel()
-    return min(parameter.shape[:2]) >= LEAST and max(rows, columns) <= SLIMMEST * min(rows, columns)
+    """Return whether a parameter is the kernel of a convolution that has enough inputs and outputs to be turned."""
+    return parameter.ndim > 2 and min(parameter.shape[:2]) >= LEAST
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
