@@ -66,7 +66,7 @@ def _scale(node: ir.Node | None, kind: str) -> tuple[object, ...] | None:
 
 def _rounded(model: ir.Model, concat: ir.Node, place: int, rounding: ir.Node) -> ir.Value:
     """Return the branch after Q and DQ of `rounding`'s scale."""
-    branch, name = concat.inputs[place], f"{concat.name}.{place}.rounded"
+    branch, name = concat.inputs[place], f"{concat.outputs[0].name}.{place}.rounded"
     quantize = ir.node(Q, [branch, *rounding.inputs[1:]], name=name)
     back = ir.node(DQ, [quantize.outputs[0], *rounding.inputs[1:]], name=f"{name}.back")
     for made, kept in ((quantize, rounding.outputs[0]), (back, branch)):
