@@ -65,7 +65,7 @@ class TrainStage:
         progress = Training(module, seen, loss, monitor, recipe.train, recipe.seed, job.partial, names).run()
         shutil.copyfile(job.partial / "best.safetensors", job.out / WEIGHTS)
         if recipe.train.window is not None:
-            see_whole_frames(module, job.out / WEIGHTS, _inputs(module, data, recipe), monitor)
+            see_whole_frames(module, job.out / WEIGHTS, _inputs(module, data, recipe), monitor, progress.best_figure)
         result = TrainResult(
             model=recipe.model.name,
             parameters=sum(p.numel() for p in module.parameters()),
@@ -100,16 +100,15 @@ def lessons(job: Job) -> tuple[EncodedSamples, list[Sample]]:
 
 
 def see_whole_frames(
-    module: nn.Module, weights: Path, frames: Iterator[tuple[Tensor, ...]], monitor: FigureMonitor
+    module: nn.Module, weights: Path, frames: Iterator[tuple[Tensor, ...]], monitor: FigureMonitor, figure: float
 ) -> None:
-    """Take the statistics of batch norms anew on whole frames, and keep them in `weights` if the figure gains by it.
+    """Take the statistics of batch norms anew on whole frames, and keep them in `weights` if that beats their `figure`.
 
     Windows mostly lie around objects, so what they hold is distributed in another way than what a frame holds.
     """
     load_weights(weights, module)
-    before = monitor(module)
     reestimate(module, frames)
-    if monitor(module) > before:
+    if monitor(module) > figure:
         save_weights(weights, module)
 
 

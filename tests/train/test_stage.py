@@ -135,8 +135,8 @@ def test_statistics_of_whole_frames_are_kept_if_the_figure_gains(tmp_path, gains
     net, path = torch.nn.Sequential(torch.nn.BatchNorm2d(3)), tmp_path / "w.safetensors"
     save_weights(path, net)
     before = path.read_bytes()
-    figures = iter([0.5, 0.6 if gains else 0.4])
-    stage.see_whole_frames(net, path, ((part,) for part in frames.split(8)), lambda _: next(figures))
+    after = 0.6 if gains else 0.4
+    stage.see_whole_frames(net, path, ((part,) for part in frames.split(8)), lambda _: after, 0.5)
     assert (path.read_bytes() != before) is gains
     if gains:
         load_weights(path, net)

@@ -7,6 +7,7 @@ Q in front of each branch give the same; a branch whose scale is another's is br
 import onnx_ir as ir
 
 from edgecnn.core.errors import StageError
+from edgecnn.export.passes.editing import constant
 
 Q, DQ = "QuantizeLinear", "DequantizeLinear"
 
@@ -23,23 +24,26 @@ class RoundBeforeConcat:
         """Go through the concatenations in the graph's order."""
         modified = False
         for node in [node for node in model.graph if node.op_type == "Concat"]:
-            rounding = _rounding_of(node)
-            if rounding is None:
-                continue
-            for place, branch in enumerate(node.inputs):
-                if branch is not None and _scale(branch.producer(), DQ) != _scale(rounding, Q):
-                    node.replace_input_with(place, _rounded(model, node, place, rounding))
-                    modified = True
+            for place, rounding in _astray(node):
+                node.replace_input_with(place, _rounded(model, node, place, rounding))
+                modified = True
         return modified
 
     def ensures(self, model: ir.Model) -> None:
         """Every branch of a Concat that is rounded behind has the scale it is rounded to."""
         for node in model.graph:
-            rounding = _rounding_of(node) if node.op_type == "Concat" else None
-            if rounding is not None and any(
-                branch is not None and _scale(branch.producer(), DQ) != _scale(rounding, Q) for branch in node.inputs
-            ):
+            if node.op_type == "Concat" and _astray(node):
                 raise StageError(f"pass '{self.name}' left a branch of '{node.name}' at another scale")
+
+
+def _astray(concat: ir.Node) -> list[tuple[int, ir.Node]]:
+    """Return the places of branches at another scale than that of the Q behind, each with that Q."""
+    rounding = _rounding_of(concat)
+    if rounding is None:
+        return []
+    wanted = _scale(rounding, Q)
+    branches = enumerate(concat.inputs)
+    return [(i, rounding) for i, one in branches if one is not None and _scale(one.producer(), DQ) != wanted]
 
 
 def _rounding_of(concat: ir.Node) -> ir.Node | None:
@@ -57,7 +61,7 @@ def _scale(node: ir.Node | None, kind: str) -> tuple[object, ...] | None:
         return None
     found: list[object] = []
     for value in node.inputs[1:]:
-        array = value.const_value.numpy() if value is not None and value.const_value is not None else None
+        array = constant(value)
         if array is None or array.size != 1:
             return None
         found += [array.item(), str(array.dtype)]
