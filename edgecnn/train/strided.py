@@ -1,15 +1,12 @@
-"""Convolutions of 1x1 with a stride, computed as torch's gradients can bear it.
-
-Such a layer reads every second pixel. On an x86 CPU the gradient of one with few channels ends the process where pixels
-lie channels last (torch 2.13), as they do in training. What it reads is taken out first here, and read without a
-stride: the same numbers.
-"""
+"""Trains a network whose strided 1x1 convolutions would end the process: see `models/strided.py`."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from torch import nn
+
+from edgecnn.models.strided import pixels_read, skips_pixels
 
 Inputs = tuple[Any, ...]
 
@@ -27,15 +24,14 @@ def pixels_taken_first(module: nn.Module) -> Iterator[None]:
 
 
 def _skips_pixels(layer: nn.Conv2d) -> bool:
-    return layer.kernel_size == (1, 1) and max(layer.stride) > 1 and layer.padding in {(0, 0), "valid"}
+    return skips_pixels(layer.kernel_size, layer.stride) and layer.padding in {(0, 0), "valid"}
 
 
 def _taken_first(layer: nn.Conv2d) -> Callable[[], None]:
     stride = layer.stride
-    down, right = stride
 
     def take(_: nn.Module, inputs: Inputs) -> Inputs:
-        return (inputs[0][..., ::down, ::right], *inputs[1:])
+        return (pixels_read(inputs[0], stride), *inputs[1:])
 
     hook = layer.register_forward_pre_hook(take)
     layer.stride = (1, 1)

@@ -54,6 +54,8 @@ LAYERS = {
     "conv_same_lower": convolution(conv_weights(kernel=2), auto_pad="SAME_LOWER", bias=False),
     "conv_dilated": convolution(conv_weights(), dilations=[2, 1], pads=[2, 1, 2, 1]),
     "conv_grouped": convolution(np.concatenate([conv_weights(1, 1)] * 3), bias=False, group=3),
+    "conv_skips_pixels": convolution(conv_weights(kernel=1), strides=[2, 3]),
+    "conv_skips_padded": convolution(conv_weights(kernel=1), strides=[2, 1], pads=[1, 0, 0, 2]),
     "conv_1d": convolution(conv_weights()[:, :, 0], shape=(2, 3, 12), pads=[1, 1]),
     "conv_3d": convolution(conv_weights()[..., None], shape=(1, 3, 5, 5, 4)),
     "transposed": transposed((3, 4, 3, 3), strides=[2, 2], pads=[1] * 4, output_padding=[1, 1]),

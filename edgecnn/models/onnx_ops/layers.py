@@ -9,6 +9,7 @@ from torch import Tensor
 from edgecnn.models.onnx_ops.inputs import Inputs, Op, given, maybe, refuse
 from edgecnn.models.onnx_ops.node import Node
 from edgecnn.models.onnx_ops.windows import even, padded, pads_of, window
+from edgecnn.models.strided import pixels_read, skips_pixels
 
 CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
@@ -20,12 +21,12 @@ def conv(node: Node, inputs: Inputs) -> Tensor:
     kernel, strides, dilations = window(node, weight.ndim - 2, weight.shape[2:])
     pads = pads_of(node, x, kernel, strides, dilations)
     own = even(pads)
-    if own is None:
+    taken_first = skips_pixels(kernel, strides)
+    if own is None or taken_first:
         x, own = padded(x, pads), [0] * len(kernel)
+    if taken_first:
+        x, strides = pixels_read(x, strides), [1] * len(kernel)
     call = CONVOLUTIONS[len(kernel)]
-    if max(strides) > 1 and (x.requires_grad or weight.requires_grad):
-        # The gradient of a strided 1x1 convolution of channels-last pixels ends the process (torch 2.13 on x86).
-        x = x.contiguous()
     return call(x, weight, maybe(inputs, 2), strides, own, dilations, node.get("group", 1))
 
 

@@ -1,5 +1,8 @@
 """Each operator in torch, as it runs and as torch exports it, against ONNX Runtime."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -52,3 +55,31 @@ def test_every_operator_has_a_graph():
     # ONNX Runtime has the first two at opsets that the graphs here do not reach; the rest are logic's.
     assert OPS.keys() - tried <= {"GroupNormalization", "Swish", "GridSample", "IsNaN", "Or", "Xor", "Equal",
                                   "LessOrEqual", "GreaterOrEqual"}  # fmt: skip
+
+
+TRAINING = """
+import sys
+sys.path[:0] = {paths!r}
+import torch
+from operator_graphs import convolution
+from small_graphs import model_of
+from edgecnn.export.torch_from_onnx import torch_module
+torch.set_num_threads(2)
+torch.manual_seed(1)
+weights = torch.randn(9, 7, 1, 1).numpy()
+nodes, constants, shape = convolution(weights, bias=False, shape=(16, 7, 44, 80), strides=[2, 2])
+module = torch_module(model_of(nodes, constants, shape))
+for weights in (*module.buffers(), *module.parameters()):
+    weights.requires_grad_(weights.is_floating_point())
+for _ in range(12):
+    frames = torch.randn(shape).contiguous(memory_format=torch.channels_last).requires_grad_()
+    module(frames)[0].square().mean().backward()
+kept = [torch.randn(count) for count in range(1, 400)]
+print("alive")
+"""
+
+
+def test_the_gradient_of_a_narrow_convolution_that_skips_pixels_ends_no_process():
+    script = TRAINING.format(paths=sys.path)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
