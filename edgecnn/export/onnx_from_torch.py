@@ -17,12 +17,15 @@ from edgecnn.export.passes.base import Pass, run_all
 from edgecnn.export.passes.fold_batchnorm import FoldBatchNorm
 from edgecnn.export.passes.fold_constants import FoldConstants
 from edgecnn.export.passes.fold_normalisation import FoldNormalisation
+from edgecnn.export.passes.lower_opset import LowerOpset
 from edgecnn.export.passes.tidy import Tidy
 from edgecnn.models.answers import tensors
 from edgecnn.models.build import Normalise
 
 INPUT = "image"
 PASSES: tuple[Pass, ...] = (FoldConstants(), FoldBatchNorm(), Tidy(), FoldNormalisation(), Tidy())
+OLDEST_OF_TORCH = 18
+"""What torch's operators are written in; to older opsets it converts by a tool that fails at means over axes."""
 
 
 class FromFrames(nn.Module):
@@ -56,6 +59,7 @@ def export(
 
     Raises:
         StageError: torch can't export the module, or it gives another number of outputs than there are names.
+        InputError: an operator has no older words for an older opset.
     """
     example = torch.zeros(1, frame.height, frame.width, 3, dtype=torch.uint8)
     return _exported(FromFrames(module, frame, normalise), (example,), (INPUT,), outputs, opset)
@@ -70,7 +74,7 @@ def export_plain(
     into eval mode.
 
     Raises:
-        StageError: as `export`.
+        StageError, InputError: as `export`.
     """
     return _exported(Flat(module), example, inputs, outputs, opset)
 
@@ -101,7 +105,7 @@ def _exported(
                 wrapped,
                 example,
                 dynamo=True,
-                opset_version=opset,
+                opset_version=max(opset, OLDEST_OF_TORCH),
                 input_names=list(inputs),
                 output_names=list(outputs),
                 optimize=False,
@@ -115,7 +119,7 @@ def _exported(
 
 
 def _finish(model: ir.Model, opset: int) -> onnx.ModelProto:
-    run_all(PASSES, model)
+    run_all((*PASSES, LowerOpset(opset), Tidy()), model)
     if model.graph.opset_imports.get("") != opset:
         raise StageError(f"torch exported opset {model.graph.opset_imports.get('')}, not {opset}; choose that one")
     model.producer_name, model.producer_version = "edgecnn", __version__
@@ -137,15 +141,13 @@ def _per_channel(values: tuple[float, ...], *, reverse: bool) -> Tensor:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Hold back what the exporter says about packages that are not installed, its own deprecations and its ways."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx._internal.exporter", "onnxscript.version_converter")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
+    logger = logging.getLogger("torch.onnx._internal.exporter")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
             yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        logger.setLevel(level)

@@ -22,6 +22,7 @@ from edgecnn.export.passes.fold_pad import FoldPad
 from edgecnn.export.passes.gemm_from_matmul import GemmFromMatMul
 from edgecnn.export.passes.infer_shapes import infer_shapes
 from edgecnn.export.passes.inline_if import InlineIf
+from edgecnn.export.passes.lower_opset import LowerOpset
 from edgecnn.export.passes.own_weights import OwnWeights
 from edgecnn.export.passes.pad_before_maxpool import PadBeforeMaxPool
 from edgecnn.export.passes.raise_opset import RaiseOpset
@@ -75,10 +76,10 @@ def prepare(
 ) -> Prepared:
     """Return `model` in float32, with fixed shapes, at opset 13 or newer, folded and tidied; `model` stays as it was.
 
-    An open batch size becomes 1; `shapes` gives other open sizes by input name. `opset` is the one to reach, by default
-    17; a newer model stays at its own. Inputs and outputs keep names and order; those in other float types become
-    float32. Graphs inside If, Loop and Scan are brought to the opset and else left alone; an If whose condition turns
-    out constant is replaced by its branch.
+    An open batch size becomes 1; `shapes` gives other open sizes by input name. `opset` is the one to reach, up or
+    down; by default that is 17, and a newer model stays at its own. Inputs and outputs keep names and order; those in
+    other float types become float32. Graphs inside If, Loop and Scan are brought to the opset and else left alone; an
+    If whose condition turns out constant is replaced by its branch.
 
     Both models are run in ONNX Runtime on seeded random inputs. `rel_error` is ||after - before|| / ||before|| of the
     output where it is largest. Where ONNX Runtime can't run the original in its own float type, as it has no float64
@@ -103,10 +104,10 @@ def prepare(
     agreement = reference.agree(result, HALF_AGREED if converted else AGREED)
     if not agreement.holds:
         raise StageError(_blame(single, target, agreement))
-    raised = (f"opset {before} raised to {target}",) if before < target else ()
+    moved = (f"opset {before} {'raised' if before < target else 'lowered'} to {target}",) if before != target else ()
     counted = tuple(f"{what} {count:+d}" for what, count in sorted(tally.items()) if count)
     remarks += agreement.remarks
-    return Prepared(result, (*changes, *converted, *raised, *counted, *remarks), agreement.error, remarks)
+    return Prepared(result, (*changes, *converted, *moved, *counted, *remarks), agreement.error, remarks)
 
 
 def settled(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]] | None = None) -> Prepared:
@@ -171,13 +172,15 @@ def _target(work: ir.Model, wanted: int | None) -> int:
         raise InputError(f"opset {wanted} can't be written; choose {OLDEST_OUT} to {onnx.defs.onnx_opset_version()}")
     # ONNX withdrew the group norm of opset 18 to 20; its checker refuses it.
     least = SOUND_GROUP_NORM if have >= USUAL_OUT and nodes(work, "GroupNormalization") else 0
-    return max(have, least, USUAL_OUT if wanted is None else wanted)
+    if wanted is not None and wanted < least:
+        raise InputError(f"GroupNormalization can't be brought to opset {wanted}: ONNX withdrew the one it has there")
+    return max(have, least, USUAL_OUT) if wanted is None else wanted
 
 
 def _apply(work: ir.Model, target: int) -> Iterator[tuple[Pass, dict[str, int]]]:
     """Run the passes and yield each that changed the model, with how many nodes of each type it added."""
     yield from _repeat(work, (EvaluateConstants(),))
-    yield from _run(work, (RaiseOpset(target),))
+    yield from _run(work, (RaiseOpset(target), LowerOpset(target)))
     yield from _repeat(work, SIMPLIFY + FOLD)
     yield from _run(work, FINISH)
     infer_shapes(work)

@@ -7,14 +7,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from edgecnn.compile.model_facts import model_facts
+from edgecnn.compile.specs import opset_of
 from edgecnn.core.bundle import Bundle, Precision
 from edgecnn.core.destination import places_on
 from edgecnn.core.device import Device, EngineSupport
 from edgecnn.core.device_rules import ModelFacts, Refusal, refusals
-from edgecnn.core.errors import EdgecnnError, MissingExtraError, line_of
+from edgecnn.core.errors import EdgecnnError, InputError, MissingExtraError, line_of
 from edgecnn.core.registry import TARGETS, import_entry
 from edgecnn.export.load_onnx import is_quantized, load_model
-from edgecnn.export.prepare import OLDEST_OUT, USUAL_OUT, prepare, settled
+from edgecnn.export.prepare import OLDEST_OUT, prepare, settled
 
 FLOATS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 """What a float model may be made to run in."""
@@ -51,7 +52,7 @@ def check_model(path: Path, device: Device, shapes: dict[str, tuple[int, ...]]) 
     """
     model = load_model(path, quantized=True)
     quantized = is_quantized(model)
-    readable = settled(model, shapes).model if quantized else prepare(model, shapes=shapes, opset=_opset(device)).model
+    readable = settled(model, shapes).model if quantized else _readable(model, device, shapes)
     answers = []
     for support in device.engines:
         told = _tried(readable, device, support, "int8" if quantized else "fp32")
@@ -80,11 +81,17 @@ def _artefact(artefact: Any, device: Device) -> Iterator[Answer]:
         yield Answer(artefact.name, support.engine, support.unit, tuple(refusals(device, support, facts)))
 
 
-def _opset(device: Device) -> int | None:
-    most = device.software.onnx_opset_max
-    if most is None or most.value is None or most.value >= USUAL_OUT:
-        return None
-    return max(OLDEST_OUT, int(most.value))
+def _readable(model: Any, device: Device, shapes: dict[str, tuple[int, ...]]) -> Any:
+    """Return the model at an opset that the board's TensorRT reads; at its own where it has no words for that."""
+    usual = prepare(model, shapes=shapes).model
+    limit = device.software.onnx_opset_max
+    most = None if limit is None or limit.value is None else max(OLDEST_OUT, int(limit.value))
+    if most is None or opset_of(usual) <= most:
+        return usual
+    try:
+        return prepare(model, shapes=shapes, opset=most).model
+    except InputError:
+        return usual
 
 
 def _tried(model: Any, device: Device, support: EngineSupport, precision: Precision) -> list[Refusal]:

@@ -1,17 +1,16 @@
-"""What the boards named as targets can't run, told before any work on it, and the opset that they all read."""
+"""What the boards named as targets can't run, told before any work on it, and the opset that each reads."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
 
 from edgecnn.compile.model_facts import model_facts
 from edgecnn.core.bundle import Precision
 from edgecnn.core.destination import Destination, destinations
 from edgecnn.core.device_rules import refusals
 from edgecnn.core.errors import InputError
-from edgecnn.export.prepare import OLDEST_OUT, USUAL_OUT
+from edgecnn.core.registry import TARGETS
+from edgecnn.export.prepare import OLDEST_OUT
 from edgecnn.quantize_onnx.options import Options
-from edgecnn.quantize_onnx.source import Source
+from edgecnn.quantize_onnx.source import ANY_OPSET, Source
 
 
 def named(options: Options) -> list[Destination]:
@@ -26,12 +25,17 @@ def named(options: Options) -> list[Destination]:
     return found
 
 
-def with_opset(options: Options, places: Sequence[Destination]) -> Options:
-    """Return the options with the opset that every board reads, where that is older than models usually get."""
-    limits = [place.board.software.onnx_opset_max for place in places if place.board is not None]
-    newest = [int(limit.value) for limit in limits if limit is not None and limit.value is not None]
-    least = min(newest, default=USUAL_OUT)
-    return replace(options, opset=max(OLDEST_OUT, least)) if least < USUAL_OUT else options
+def newest_opset(place: Destination) -> int:
+    """Return the newest opset that is read there: by the target's compiler, and by the TensorRT of a board."""
+    return min(board_opset(place), ANY_OPSET if place.target is None else TARGETS[place.target].opset)
+
+
+def board_opset(place: Destination) -> int:
+    """Return the newest opset that the TensorRT of a board reads; any, where the place is none."""
+    limit = None if place.board is None else place.board.software.onnx_opset_max
+    if limit is None or limit.value is None or place.engine != "tensorrt":
+        return ANY_OPSET
+    return max(OLDEST_OUT, int(limit.value))
 
 
 def able(source: Source, places: Sequence[Destination], precision: Precision, notes: list[str]) -> list[Destination]:
@@ -40,9 +44,9 @@ def able(source: Source, places: Sequence[Destination], precision: Precision, no
     Raises:
         InputError: no place can.
     """
-    model, found, refused = source.model(), {}, []
+    found, refused = {}, []
     for place in places:
-        blocked, told = _told(place, model, precision)
+        blocked, told = _told(place, source, precision)
         notes += [note for note in told if note not in notes]
         if blocked:
             refused += blocked
@@ -54,11 +58,15 @@ def able(source: Source, places: Sequence[Destination], precision: Precision, no
     return list(found.values())
 
 
-def _told(place: Destination, model: Any, precision: Precision) -> tuple[list[str], list[str]]:
+def _told(place: Destination, source: Source, precision: Precision) -> tuple[list[str], list[str]]:
     """Return what blocks the model at `place`, and what only has to be known."""
     if place.board is None or place.support is None:
         return [], []
     head = f"{place.board.name}, {place.support.engine} on {place.support.unit}"
+    try:
+        model = source.model(most=newest_opset(place))
+    except InputError as error:
+        return [f"{head}: {error}"], []
     broken = refusals(place.board, place.support, model_facts(model, precision))
     blocked = [f"{head}: {one.text()}" for one in broken if one.blocks]
     return blocked[:1], [f"{head}: {one.text()}" for one in broken if not one.blocks]

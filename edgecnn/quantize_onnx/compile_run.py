@@ -10,7 +10,7 @@ from edgecnn.core.destination import Destination
 from edgecnn.core.errors import InputError, StageError
 from edgecnn.core.evidence import BenchResult, VerifyResult
 from edgecnn.core.workdir import temporary
-from edgecnn.quantize_onnx.boards import able, named, with_opset
+from edgecnn.quantize_onnx.boards import able, named
 from edgecnn.quantize_onnx.draft import Made, Steps, add, check_out, judged, publish, sealed
 from edgecnn.quantize_onnx.options import Options
 from edgecnn.quantize_onnx.source import DRAWN_FRAMES, Source, open_source_model
@@ -43,7 +43,6 @@ def compile_onnx(options: Options, precisions: tuple[FloatPrecision, ...] = ("fp
     """
     notes: list[str] = []
     places = _compilable(named(options), notes)
-    options = with_opset(options, places)
     check_out(options)
     steps = Steps(4)
     with temporary(options.out, options.workdir) as work:

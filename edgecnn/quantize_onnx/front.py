@@ -50,7 +50,7 @@ def open_front(options: Options) -> Front:
     if options.outputs:
         return _cut(cut_at(model, options.shapes, options.outputs), "as --outputs says")
     try:
-        prepared = prepare(model, shapes=options.shapes, opset=options.opset)
+        prepared = prepare(model, shapes=options.shapes)
         tensor_specs(prepared.model)
     except StageError as error:
         # Results whose number hangs on a threshold can't be compared either: rounding adds one or takes one away.

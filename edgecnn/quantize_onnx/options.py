@@ -45,7 +45,6 @@ class Options:
         normalisation: how pixels become the model's input.
         keep_input: the model keeps its own float input instead of taking uint8 frames.
         shapes: fixed shapes for inputs that have none, by name.
-        opset: what the model is brought to; None for the usual. A newer one stays at its own.
         outputs: tensors that the network is cut at; none to take it whole, as far as its results have fixed shapes.
         min_agreement: percent in which a compressed artefact has to agree with FP32; moot with `labels`.
         labels: labelled frames that decide instead.
@@ -70,7 +69,6 @@ class Options:
     normalisation: Normalisation = field(default_factory=Normalisation)
     keep_input: bool = False
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    opset: int | None = None
     outputs: tuple[str, ...] = ()
     min_agreement: float = 98.0
     labels: Labels | None = None

@@ -11,7 +11,7 @@ from edgecnn.core.errors import MissingExtraError
 from edgecnn.core.evidence import BenchResult, QuantizedModel, VerifyResult
 from edgecnn.core.registry import Entry, import_entry
 from edgecnn.core.workdir import temporary
-from edgecnn.quantize_onnx.boards import able, named, with_opset
+from edgecnn.quantize_onnx.boards import able, named
 from edgecnn.quantize_onnx.draft import Made, Steps, add, check_out, judged, publish, sealed
 from edgecnn.quantize_onnx.options import Options
 from edgecnn.quantize_onnx.replay import check_related
@@ -48,7 +48,6 @@ def run(options: Options) -> Outcome:
         GateError: an engine does not give in FP32 what the model gives.
     """
     places = named(options)
-    options = with_opset(options, places)
     check_out(options)
     with temporary(options.out, options.workdir) as work:
         steps = Steps(len(places) + 6)

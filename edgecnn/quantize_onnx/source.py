@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgecnn.compile.specs import opset_of, tensor_specs
 from edgecnn.compress.quantize.kept import check_kept
+from edgecnn.core.errors import InputError
 from edgecnn.core.progress import bar
 from edgecnn.core.registry import resolve
 from edgecnn.core.tensor import FrameSpec, TensorSpec
@@ -26,6 +27,7 @@ from edgecnn.quantize_onnx.sameness import told_alike
 from edgecnn.runtime.preprocess import prepare as stretched
 
 IMAGE = "image"
+ANY_OPSET = 1000
 GOLDEN_FRAMES = 4
 DRAWN = "drawn at random"
 """Where frames come from if nobody gives any."""
@@ -78,17 +80,25 @@ class Source:
     quantized: bool = False
     _models: dict[int, Any] = field(default_factory=dict)
 
-    def model(self, least: int = 0) -> Any:
-        """Return the float model, its pre-processing baked in, at opset `least` where its own is older than that."""
-        opset = least if least > self.opset else 0
+    def model(self, least: int = 0, most: int = ANY_OPSET) -> Any:
+        """Return the float model, its pre-processing baked in, at its own opset or the nearest from `least` to `most`.
+
+        Raises:
+            InputError: it has no words for an opset as old as `most`.
+        """
+        opset = max(least, min(self.opset, most))
         if opset not in self._models:
-            raised = (
-                settled(self.original, self.shapes)
-                if self.quantized
-                else prepare(self.original, shapes=self.shapes, opset=opset or self.options.opset)
-            )
-            self._models[opset] = self._with_frames(raised.model)
+            self._models[opset] = self._with_frames(self._at(opset))
         return self._models[opset]
+
+    def _at(self, opset: int) -> Any:
+        if not self.quantized:
+            return prepare(self.original, shapes=self.shapes, opset=opset).model
+        if opset < self.opset:
+            raise InputError(
+                f"the model is quantized, and stays at opset {self.opset} as it came; export it again at opset {opset}"
+            )
+        return settled(self.original, self.shapes).model
 
     def _with_frames(self, model: Any) -> Any:
         if self.baked is None:

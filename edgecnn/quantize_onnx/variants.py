@@ -20,9 +20,10 @@ from edgecnn.core.errors import InputError, StageError
 from edgecnn.core.evidence import QuantizedModel
 from edgecnn.core.registry import TARGETS, resolve
 from edgecnn.export.rewrites import rewritten
+from edgecnn.quantize_onnx.boards import board_opset, newest_opset
 from edgecnn.quantize_onnx.options import Options
 from edgecnn.quantize_onnx.replay import meet
-from edgecnn.quantize_onnx.source import REFERENCE, Source
+from edgecnn.quantize_onnx.source import ANY_OPSET, REFERENCE, Source
 from edgecnn.runtime.here import why_not_here
 
 AS_IT_CAME = "as it came"
@@ -70,18 +71,17 @@ def float_variants(source: Source, places: Sequence[Destination], work: Path, no
     into `notes`.
     """
     precision: Precision = "int8" if source.quantized else "fp32"
-    file = work / "float.onnx"
-    _write(file, source.model())
     found = []
     for place in {place.target: place for place in places if place.target is not None}.values():
-        row = TARGETS[str(place.target)]
-        if source.opset > row.opset:
-            notes.append(f"{place.name}: left out: {_too_new(source, str(place.target), row.opset)}")
+        try:
+            file = _float_file(source, work, newest_opset(place))
+        except InputError as error:
+            notes.append(f"{place.name}: left out: {error}")
         else:
             found.append(_variant(f"{place.target}-{precision}", place, file, precision))
     if not any(variant.timed for variant in found):
         own = Destination(REFERENCE, TARGETS[REFERENCE].scheme, REFERENCE, REFERENCE)
-        found.insert(0, _variant(f"{REFERENCE}-{precision}", own, file, precision))
+        found.insert(0, _variant(f"{REFERENCE}-{precision}", own, _float_file(source, work), precision))
     return [replace(variant, place=None) for variant in found]
 
 
@@ -89,17 +89,17 @@ def half_variants(source: Source, place: Destination, work: Path) -> list[Varian
     """Return the model in FP16 for `place`; none where FP16 would only be turned back into FP32, as on an x86 CPU.
 
     Raises:
-        InputError: the model's opset is not one that the engine reads.
+        InputError: the model has no words for an opset that the engine reads.
     """
     name = f"{place.name}-fp16"
     way = "graph" if place.target is None else TARGETS[place.target].fp16
     if way == "compiler":
         # The graph stays.
-        return [_variant(name, place, work / "float.onnx", "fp16")]
+        return [_variant(name, place, _float_file(source, work, newest_opset(place)), "fp16")]
     if not way:
         return []
     file = work / f"{name}.onnx"
-    _write(file, to_half(_model_for(source, resolve("scheme", place.scheme))))
+    _write(file, to_half(_model_for(source, place, resolve("scheme", place.scheme))))
     return [_variant(name, place, file, "fp16")]
 
 
@@ -110,7 +110,7 @@ def quantized_variant(source: Source, place: Destination, work: Path, notes: lis
     all the same; where it does not, nothing else would tell. `notes` gets what the user must know.
 
     Raises:
-        InputError: the scheme finds nothing to quantize, or the model's opset is not one that the engine reads.
+        InputError: the scheme finds nothing to quantize, or the model has no words for an opset that the engine reads.
         EngineError: the engine refused a candidate.
         StageError: the result breaks a rule of a scheme whose engine does not run here.
     """
@@ -142,11 +142,17 @@ def quantized_variant(source: Source, place: Destination, work: Path, notes: lis
     return _variant(name, place, file, precision, evidence=evidence, notes=told)
 
 
-def _model_for(source: Source, scheme: Any) -> Any:
-    """Return the float model at an opset that the scheme's engine reads."""
-    if source.opset > scheme.max_opset:
-        raise InputError(_too_new(source, scheme.name, scheme.max_opset))
-    return source.model(scheme.min_opset)
+def _float_file(source: Source, work: Path, most: int = ANY_OPSET) -> Path:
+    """Return a file of the float model at its own opset, or at `most` where that is older; each is written once."""
+    file = work / ("float.onnx" if source.opset <= most else f"float-opset{most}.onnx")
+    if not file.exists():
+        _write(file, source.model(most=most))
+    return file
+
+
+def _model_for(source: Source, place: Destination, scheme: Any) -> Any:
+    """Return the float model at an opset that the scheme's engine reads, and the board that it is on."""
+    return source.model(scheme.min_opset, min(scheme.max_opset, board_opset(place)))
 
 
 def _made(source: Source, place: Destination, scheme: Any, notes: list[str]) -> tuple[Quantized, Precision] | None:
@@ -157,14 +163,14 @@ def _made(source: Source, place: Destination, scheme: Any, notes: list[str]) -> 
     if options.precision == "mixed":
         searched = _searched(source, place, scheme, notes)
         return None if searched is None else (searched, "mixed")
-    return quantized_whole(_model_for(source, scheme), scheme, source.fit, _settings(options)), "int8"
+    return quantized_whole(_model_for(source, place, scheme), scheme, source.fit, _settings(options)), "int8"
 
 
 def _replayed(
     source: Source, place: Destination, scheme: Any, decisions: Decisions, notes: list[str]
 ) -> tuple[Quantized, Precision]:
     """Quantize what the record has in INT8, as far as the scheme takes it, with the ranges recorded."""
-    met, settings = meet(_model_for(source, scheme), decisions), _settings(source.options)
+    met, settings = meet(_model_for(source, place, scheme), decisions), _settings(source.options)
     kept = (*source.options.keep_float, *met.keep_float)
     settings = replace(settings, keep_float=kept, recorded=decisions.tensors)
     found = quantized_whole(met.model, scheme, source.fit, settings)
@@ -176,7 +182,7 @@ def _replayed(
 
 def _searched(source: Source, place: Destination, scheme: Any, notes: list[str]) -> Quantized | None:
     """Quantize what pays and keeps the floor."""
-    options, model = source.options, _model_for(source, scheme)
+    options, model = source.options, _model_for(source, place, scheme)
     here, labelled = runs_here(place), source.labelled
     if labelled is None:
         bench = Bench(here, options.threads, source.tried, source.search_judge)
@@ -226,10 +232,6 @@ def _variant(
         told += (f"{place.engine} halves it itself, so that the simulation was in FP32 and tells nothing of FP16",)
     target = place.target or REFERENCE
     return Variant(name, place, place.engine, target, file, precision, here, evidence, (*notes, *told))
-
-
-def _too_new(source: Source, reader: str, most: int) -> str:
-    return f"the model is at opset {source.opset} and {reader} reads {most} at most; export it again at opset {most}"
 
 
 def _write(path: Path, model: Any) -> None:

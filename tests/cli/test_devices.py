@@ -51,11 +51,15 @@ def test_an_unknown_device_is_one_line_and_code_2(capsys):
 def conv_net(path, opset=13, op="Relu", shape=("batch", 3, 8, 8)):
     rng = np.random.default_rng(0)
     weights = numpy_helper.from_array(rng.normal(size=(4, 3, 3, 3)).astype(np.float32), "w")
-    nodes = [helper.make_node("Conv", ["x", "w"], ["c"]), helper.make_node(op, ["c"], ["y"])]
+    scale = numpy_helper.from_array(np.ones(6, np.float32), "s")
+    scaled = [scale] if op == "LayerNormalization" else []
+    nodes = [helper.make_node("Conv", ["x", "w"], ["c"]), helper.make_node(op, ["c", *(s.name for s in scaled)], ["y"])]
     info = helper.make_tensor_value_info
     ends = [info("x", TensorProto.FLOAT, shape)], [info("y", TensorProto.FLOAT, None)]
     model = helper.make_model(
-        helper.make_graph(nodes, "net", *ends, [weights]), opset_imports=[helper.make_opsetid("", opset)], ir_version=8
+        helper.make_graph(nodes, "net", *ends, [weights, *scaled]),
+        opset_imports=[helper.make_opsetid("", opset)],
+        ir_version=8,
     )
     onnx.save(model, path)
     return str(path)
@@ -78,9 +82,9 @@ def test_check_of_a_model_says_what_does_not_run_and_what_does_instead(tmp_path,
 
 
 def test_check_knows_which_tensorrt_has_which_operator(tmp_path, capsys):
-    # TensorRT knows HardSwish since 8.4: the Nano's 8.2 lacks it, the Orin's 8.5 has it.
-    model = conv_net(tmp_path / "net.onnx", opset=14, op="HardSwish")
-    _, rows, _ = checked(capsys, model, "--device", "jetson-orin-nx-16gb-jp5.1")
+    # TensorRT knows LayerNormalization since 8.6: the Nano's 8.2 lacks it, the later Orin's has it.
+    model = conv_net(tmp_path / "net.onnx", opset=17, op="LayerNormalization")
+    _, rows, _ = checked(capsys, model, "--device", "jetson-orin-nx-16gb")
     assert rows["fp16", "tensorrt", "gpu"]["runs"]
     code, rows, err = checked(capsys, model, "--device", "jetson-nano-4gb")
     assert code == 1

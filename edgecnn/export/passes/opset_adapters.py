@@ -1,4 +1,4 @@
-"""What changed in ONNX's operators from opset 7 on and needs a hand: one small function a change.
+"""What changed in ONNX's operators from opset 7 on and needs a hand on the way up: one small function a change.
 
 After onnx/docs/Changelog.md. A change that only adds types, or attributes and inputs whose default is what the operator
 did before, needs none.
@@ -131,7 +131,7 @@ def _softmax_13(_: ir.Model, node: ir.Node) -> None:
     flat = ir.node("Flatten", [source], {"axis": axis})
     soft = ir.node(node.op_type, [flat.outputs[0]], {"axis": -1})
     back = ir.node("Reshape", [soft.outputs[0], shape.outputs[0]])
-    _replace(node, [shape, flat, soft, back])
+    replace_node(node, [shape, flat, soft, back])
 
 
 def _grid_sample_20(_: ir.Model, node: ir.Node) -> None:
@@ -160,7 +160,8 @@ def _split_18(_: ir.Model, node: ir.Node) -> None:
         set_attribute(node, "num_outputs", len(node.outputs))
 
 
-def _replace(node: ir.Node, new: list[ir.Node]) -> None:
+def replace_node(node: ir.Node, new: list[ir.Node]) -> None:
+    """Put the steps `new`, the last of which gives what `node` gave, in its place."""
     graph = node.graph
     assert graph is not None  # noqa: S101 - the nodes come from a walk over graphs
     new[-1].outputs[0].shape, new[-1].outputs[0].type = node.outputs[0].shape, node.outputs[0].type
@@ -172,7 +173,7 @@ def _replace(node: ir.Node, new: list[ir.Node]) -> None:
 
 
 _AXES = _moved(("axes", 1, _whole))
-_REDUCE = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "SumSquare")
+REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "SumSquare")
 
 ADAPTERS: dict[tuple[str, int], Adapter] = {
     ("BatchNormalization", 9): _batch_norm_9,
@@ -197,7 +198,7 @@ ADAPTERS: dict[tuple[str, int], Adapter] = {
     ("BatchNormalization", 14): _batch_norm_14,
     ("RoiAlign", 16): _default("coordinate_transformation_mode", "output_half_pixel"),
     ("Split", 18): _split_18,
-    **{(f"Reduce{kind}", 18): _AXES for kind in _REDUCE},
+    **{(f"Reduce{kind}", 18): _AXES for kind in REDUCTIONS},
     ("DFT", 20): _moved(("axis", 2, lambda value: np.asarray(value, np.int64))),
     ("GridSample", 20): _grid_sample_20,
     ("GroupNormalization", 21): _group_norm_21,

@@ -47,7 +47,7 @@ class RaiseOpset:
         if reached < self.target:
             raise StageError(f"pass '{self.name}' stopped at opset {reached}")
         for node in all_nodes(model):
-            if is_standard(node) and (wrong := _mismatch(node, reached)):
+            if is_standard(node) and (wrong := mismatch(node, reached)):
                 raise InputError(
                     f"node '{node.name}' ({node.op_type}) can't be brought to opset {reached}: {wrong}; "
                     f"export the model again at opset {reached}"
@@ -62,7 +62,7 @@ def opset(model: ir.Model) -> int:
     return int(found)
 
 
-def _mismatch(node: ir.Node, version: int) -> str:
+def mismatch(node: ir.Node, version: int) -> str:
     """Say what of the node the operator's schema of `version` does not know; nothing if all is well."""
     try:
         schema = onnx.defs.get_schema(node.op_type, version, "")
