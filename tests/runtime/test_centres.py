@@ -139,6 +139,37 @@ def test_peaks_are_those_of_plain_loops_also_on_plateaus(classes, rows, columns,
     assert np.stack(peaks(heat, 0.3), 1).tolist() == [list(peak) for peak in plain_peaks(heat, 0.3)]
 
 
+def maps(codec, peak, sides, around):
+    """Outputs with a peak of heat 1 that says a box of `sides`, in cells; cells beside it say (heat, sides)."""
+    rows, columns = codec._map()
+    heat, size, offset = np.zeros((1, rows, columns)), np.zeros((2, rows, columns)), np.zeros((2, rows, columns))
+    for (down, across), (value, told) in {peak: (1.0, sides), **around}.items():
+        heat[0, down, across] = value
+        size[:, down, across] = np.log(told)
+        offset[:, down, across] = peak[0] - down + 0.5, peak[1] - across + 0.5
+    return {name: each[None].astype(np.float32) for name, each in (("heat", heat), ("size", size), ("offset", offset))}
+
+
+def test_cells_beside_a_peak_that_speak_of_the_same_object_have_a_say():
+    codec = CentresCodec({"stride": 4}, FrameSpec(80, 80))
+    # Of a box 8 cells high and 4 wide, one neighbour says 10 x 4 and counts half; another speaks of something else.
+    outputs = maps(codec, (9, 9), (8.0, 4.0), {(9, 10): (0.5, (10.0, 4.0)), (8, 9): (0.9, (2.0, 2.0))})
+    found = codec.decode(outputs, 80, 80)
+    middle, high, wide = 4 * 9.5, 4 * (8 + 0.5 * 10) / 1.5, 4 * 4
+    wanted = [middle - wide / 2, middle - high / 2, middle + wide / 2, middle + high / 2]
+    np.testing.assert_allclose(found.boxes, [wanted], rtol=1e-5)
+    assert found.scores.tolist() == [1]
+
+
+@pytest.mark.parametrize("peak", [(0, 0), (0, 19), (19, 0), (19, 19)])
+@pytest.mark.parametrize("most", [0.0, 0.6, 1.0])
+def test_a_peak_in_the_map_s_corner_speaks_for_itself(peak, most):
+    codec = CentresCodec({"stride": 4, "max_overlap": most}, FrameSpec(80, 80))
+    found = codec.decode(maps(codec, peak, (3.0, 2.0), {}), 80, 80)
+    y, x = (4 * (place + 0.5) for place in peak)
+    np.testing.assert_allclose(found.boxes, [[x - 4, y - 6, x + 4, y + 6]], rtol=1e-5)
+
+
 def test_a_flat_map_gives_one_box_and_an_empty_one_none():
     codec = CentresCodec({}, FrameSpec(64, 64))
     outputs = {name: np.full(spec.shape, 0.5, np.float32) for spec in codec.outputs for name in [spec.name]}

@@ -29,6 +29,8 @@ LEAST_CELLS = 2.0
 """Height in cells below which an object is not learnt: less than that hardly tells it from others."""
 LEAST_DEVIATION = 0.5
 """Deviation in cells of the narrowest Gaussian: a centre on a cell's edge is as near to the next one."""
+AROUND = np.stack(np.meshgrid((-1, 0, 1), (-1, 0, 1), indexing="ij")).reshape(2, -1)
+"""Steps (down, across) from a cell to those of the 3x3 around it."""
 NEAR = 0.5
 """Value of an object's Gaussian down to which cells learn its size and offset."""
 
@@ -38,8 +40,9 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The parameters of the code.
 
-    At most `top_k` peaks above `least_score` become candidates, those of `min_score` or more are acted on. Of two of a
-    class whose IoU is above `max_overlap` the weaker goes, as engines that round the heat leave ties.
+    At most `top_k` peaks above `least_score` become candidates, those of `min_score` or more are acted on. Boxes whose
+    IoU is above `max_overlap` are the same object's: what the cells beside a peak say of it is averaged, and of two
+    peaks of a class the weaker goes, as engines that round the heat leave ties.
     """
 
     classes: tuple[str, ...] = ("pedestrian",)
@@ -142,10 +145,7 @@ class CentresCodec:
         score = heat[label, row, column]
         order = np.argsort(-score, kind="stable")[: self.params.top_k]
         label, row, column, score = label[order], row[order], column[order], score[order]
-        size, offset = (outputs[name][0][:, row, column].astype(np.float64) for name in ("size", "offset"))
-        middle = np.stack([column + offset[1], row + offset[0]], -1)
-        half = np.exp(np.clip(size[::-1].T, *self._sides())) / 2
-        corners = np.stack([middle - half, middle + half], 1) * self.params.stride
+        corners = self._boxes(outputs, heat, (label, row, column)).reshape(-1, 2, 2) * self.params.stride
         boxes = geometry.to_frame(corners).reshape(-1, 4).astype(np.float32)
         kept = strongest(boxes, label, self.params.max_overlap)
         return Detections(boxes[kept], score[kept], label[kept], width, height, self.params.classes)
@@ -161,6 +161,30 @@ class CentresCodec:
 
     def _map(self) -> tuple[int, int]:
         return self.outputs[0].shape[2], self.outputs[0].shape[3]
+
+    def _boxes(
+        self, outputs: Mapping[str, NDArray[Any]], heat: Float32, found: tuple[NDArray[np.int64], ...]
+    ) -> NDArray[np.float64]:
+        """Return the boxes [N, 4], in cells, of the peaks `found` (class, row, column).
+
+        Each is the mean of what the 3x3 cells around the peak say of the same object, weighted by their heat, as boxes
+        vote in Gidaris and Komodakis (arXiv 1505.01749).
+        """
+        label, row, column = (each[:, None] for each in found)
+        rows, columns = heat.shape[1:]
+        down, across = row + AROUND[0], column + AROUND[1]
+        there = (down >= 0) & (down < rows) & (across >= 0) & (across < columns)
+        down, across = down.clip(0, rows - 1), across.clip(0, columns - 1)
+        size, offset = (outputs[name][0][:, down, across].astype(np.float64) for name in ("size", "offset"))
+        middle = np.stack([across + offset[1], down + offset[0]], -1)
+        half = np.exp(np.clip(np.moveaxis(size[::-1], 0, -1), *self._sides())) / 2
+        said = np.concatenate([middle - half, middle + half], -1)
+        own = len(AROUND[0]) // 2
+        alike = _overlaps(said, said[:, own, None], self.params.max_overlap)
+        alike[:, own] = True
+        weight = np.where(there & alike, heat[label, down, across].astype(np.float64), 0.0)
+        voted: NDArray[np.float64] = (weight[..., None] * said).sum(1) / weight.sum(1, keepdims=True)
+        return voted
 
     def _sides(self) -> tuple[float, float]:
         """Return the least and the greatest logarithm of a box's side: a pixel, and four times the whole frame."""
@@ -194,17 +218,22 @@ def peaks(heat: Float32, above: float) -> tuple[NDArray[np.int64], NDArray[np.in
 
 def strongest(boxes: Float32, labels: NDArray[np.int64], most: float) -> NDArray[np.bool_]:
     """Return which of `boxes` [N, 4], strongest first, overlap no stronger one of their class by more than `most`."""
-    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
-    upper = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    lower = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    shared = np.maximum(lower - upper, 0).prod(-1)
-    area = sides.prod(-1)
-    close = (shared > most * (area[:, None] + area - shared)) & (labels[:, None] == labels)
+    close = _overlaps(boxes[:, None], boxes, most) & (labels[:, None] == labels)
     kept = np.ones(len(boxes), np.bool_)
     for place in range(len(boxes)):
         if kept[place]:
             kept[place + 1 :] &= ~close[place, place + 1 :]
     return kept
+
+
+def _overlaps(boxes: NDArray[Any], others: NDArray[Any], most: float) -> NDArray[np.bool_]:
+    """Return where the IoU of boxes and others, both [..., 4] and broadcast against each other, is above `most`."""
+    area, other = (np.maximum(each[..., 2:] - each[..., :2], 0).prod(-1) for each in (boxes, others))
+    upper = np.maximum(boxes[..., :2], others[..., :2])
+    lower = np.minimum(boxes[..., 2:], others[..., 2:])
+    shared = np.maximum(lower - upper, 0).prod(-1)
+    close: NDArray[np.bool_] = shared > most * (area + other - shared)
+    return close
 
 
 def _meant(name: str, classes: tuple[str, ...]) -> list[int]:
