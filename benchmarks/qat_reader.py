@@ -32,7 +32,7 @@ from edgecnn.compress.quantize.qat.fake_quantized import FakeQuantized
 from edgecnn.compress.quantize.quantize import Settings, quantize
 from edgecnn.compress.quantize.schemes.find import scheme_for
 from edgecnn.compress_model.qat import Lessons, train_quantized
-from edgecnn.core.compression import QatStep
+from edgecnn.core.compression import Distill, QatStep
 from edgecnn.core.measure import Measurement, bootstrap_mean
 from edgecnn.core.recipe import TrainSection
 from edgecnn.export.cut import cut_at
@@ -100,7 +100,8 @@ def compare(reader: Reader, start: str, lines: dict[str, list[Line]], options: a
     section = TrainSection(epochs=1, batch_size=BATCH, workers=0, threads=options.threads, device="cpu", augment=None)
     monitor = Agreement(FakeQuantized(reader.model), watched)
     lessons = Lessons(Frames(shown), monitor, section, 0, None, {reader.model.graph.output[0].name: 2})
-    step = QatStep(epochs=options.epochs, learning_rate=options.learning_rate)
+    distill = Distill(features=0.0, temperature=1.0)
+    step = QatStep(epochs=options.epochs, learning_rate=options.learning_rate, distill=distill)
     found = train_quantized(quantized, reader.model, scheme, lessons, step, folder)
     models = (reader.model, quantized, found.model)
     exact, before, after = (read(reader, model, lines["held"], options.threads).astype(float) for model in models)
@@ -146,8 +147,8 @@ def main() -> int:
     parser.add_argument("--calibration", type=int, default=96, help="of them to quantize with")
     parser.add_argument("--watched", type=int, default=200, help="lines to pick an epoch by")
     parser.add_argument("--held", type=int, default=1000, help="lines to judge by")
-    parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--learning-rate", type=float, default=5e-5)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--learning-rate", type=float, default=2e-5)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

@@ -14,12 +14,14 @@ _TRAINING = frozenset({"low_rank", "prune", "sparsify"})
 class Distill(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How strongly the uncompressed network teaches: weights of its `outputs`, of its `features`, and of the labels.
 
-    Where data has no labels, `labels` is moot.
+    Where data has no labels, `labels` is moot. Logits are compared at `temperature`: above 1 what the teacher thinks of
+    the unlikely classes counts for more; with thousands of classes 1 is enough.
     """
 
     outputs: NotNegative = 1.0
     features: NotNegative = 0.5
     labels: NotNegative = 1.0
+    temperature: Positive = 2.0
 
     def __post_init__(self) -> None:
         if not self.outputs + self.features + self.labels > 0:

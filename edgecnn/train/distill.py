@@ -19,7 +19,6 @@ from edgecnn.core.compression import Distill
 from edgecnn.models.answers import tensors
 from edgecnn.train.features import Pair, find_pairs, watched
 
-TEMPERATURE = 2.0
 LEAST_VARIANCE = 1e-8
 
 
@@ -88,7 +87,7 @@ class Distillation:
     def _output_loss(self, place: int, given: Tensor, answer: tuple[Tensor, ...]) -> Tensor:
         wanted = answer[place].float()
         if place in self._logits:
-            return softened(given.float(), wanted, self._logits[place])
+            return softened(given.float(), wanted, self._logits[place], self.weights.temperature)
         if place in self._told_by:
             there = answer[self._told_by[place]].float().amax(1, keepdim=True)
             return relative_error_where(given.float(), wanted, there)
@@ -102,10 +101,10 @@ class Distillation:
         return torch.stack(losses).mean()
 
 
-def softened(given: Tensor, wanted: Tensor, axis: int) -> Tensor:
-    """Return T^2 KL(softmax(wanted / T) || softmax(given / T)) along `axis`, the mean over all else."""
-    ours, theirs = (F.log_softmax(logits / TEMPERATURE, axis) for logits in (given, wanted))
-    return TEMPERATURE**2 * (theirs.exp() * (theirs - ours)).sum(axis).mean()
+def softened(given: Tensor, wanted: Tensor, axis: int, temperature: float) -> Tensor:
+    """Return T^2 KL(softmax(wanted / T) || softmax(given / T)) along `axis`, T the temperature; else the mean."""
+    ours, theirs = (F.log_softmax(logits / temperature, axis) for logits in (given, wanted))
+    return temperature**2 * (theirs.exp() * (theirs - ours)).sum(axis).mean()
 
 
 def relative_error(given: Tensor, wanted: Tensor) -> Tensor:

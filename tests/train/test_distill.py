@@ -88,8 +88,8 @@ def test_answers_may_be_nested_and_a_module_may_be_called_twice():
 
 def test_softened_is_the_divergence_along_its_axis_and_error_is_free_of_scale():
     one, other = torch.randn(2, 5, 3), torch.randn(2, 5, 3)
-    assert float(softened(one, one + 7, 1)) == pytest.approx(0, abs=1e-5)
-    assert float(softened(one, other, 1)) > 0
+    assert float(softened(one, one + 7, 1, 2.0)) == pytest.approx(0, abs=1e-5)
+    assert 0 < float(softened(one, other, 1, 1.0)) != float(softened(one, other, 1, 2.0))
     assert float(relative_error(one, other)) == pytest.approx(float(relative_error(100 * one, 100 * other)), rel=1e-4)
 
 
