@@ -110,14 +110,14 @@ def _split_17(model: ir.Model, node: ir.Node) -> None:
 
 
 def _mish_17(_: ir.Model, node: ir.Node) -> None:
-    """X tanh(softplus(x)) (Misra, arXiv 1908.08681)."""
+    """Mish is x tanh(softplus(x)) (Misra, arXiv 1908.08681)."""
     soft = ir.node("Softplus", [node.inputs[0]])
     bent = ir.node("Tanh", [soft.outputs[0]])
     replace_node(node, [soft, bent, ir.node("Mul", [node.inputs[0], bent.outputs[0]])])
 
 
 def _hard_swish_13(_: ir.Model, node: ir.Node) -> None:
-    """X max(0, min(1, x / 6 + 1 / 2)), as ONNX defines it."""
+    """ONNX defines hard swish as x max(0, min(1, x / 6 + 1 / 2))."""
     gate = ir.node("HardSigmoid", [node.inputs[0]], {"alpha": 1 / 6, "beta": 0.5})
     replace_node(node, [gate, ir.node("Mul", [node.inputs[0], gate.outputs[0]])])
 
