@@ -59,11 +59,13 @@ def test_the_operator_means_the_same_at_an_older_opset(opset, target, nodes, con
         (20, 17, [node("Gelu", ["a"], ["y"])], r"Gelu\) can't be brought down to opset 17: there is no such operator"),
         (18, 17, [node("Resize", ["a", "", "s"], ["y"], mode="linear", antialias=1)], "no attribute 'antialias'"),
         (18, 17, [*ANY_AXIS, node("ReduceMean", ["a", "axis"], ["y"])], "axes are computed"),
+        (21, 17, [node("GroupNormalization", ["a", "each", "each"], ["y"], num_groups=2)], "ONNX withdrew"),
         (17, 13, [node("LayerNormalization", ["a", "one"], ["y"])], "no such operator"),
     ],
 )
 def test_what_has_no_older_words_is_named(opset, target, nodes, words):
     numbers = {"s": np.array([1, 1, 0.5, 0.5], np.float32), "one": np.ones(8, np.float32), "four": np.array([4])}
+    numbers["each"] = np.ones(4, np.float32)
     with pytest.raises(InputError, match=words):
         prepare(model_of([CONV, *nodes], {**W, **numbers}, opset=opset), opset=target)
 
