@@ -23,7 +23,7 @@ from edgecnn.models.answers import tensors
 from edgecnn.models.build import Normalise
 
 INPUT = "image"
-PASSES: tuple[Pass, ...] = (FoldConstants(), FoldBatchNorm(), Tidy(), FoldNormalisation(), Tidy())
+PASSES: tuple[Pass, ...] = (FoldConstants(), FoldBatchNorm(), Tidy(), FoldNormalisation())
 OLDEST_OF_TORCH = 18
 """What torch's operators are written in; to older opsets it converts by a tool that fails at means over axes."""
 

@@ -1,6 +1,7 @@
 """`edgecnn devices check`: what a board makes of a finished model or of a bundle, engine by engine."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +16,8 @@ from edgecnn.core.device_rules import ModelFacts, Refusal, refusals
 from edgecnn.core.errors import EdgecnnError, InputError, MissingExtraError, line_of
 from edgecnn.core.registry import TARGETS, import_entry
 from edgecnn.export.load_onnx import is_quantized, load_model
-from edgecnn.export.prepare import OLDEST_OUT, prepare, settled
+from edgecnn.export.prepare import USUAL_OUT, prepare, settled
+from edgecnn.quantize_onnx.boards import tensorrt_opset
 
 FLOATS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 """What a float model may be made to run in."""
@@ -83,15 +85,11 @@ def _artefact(artefact: Any, device: Device) -> Iterator[Answer]:
 
 def _readable(model: Any, device: Device, shapes: dict[str, tuple[int, ...]]) -> Any:
     """Return the model at an opset that the board's TensorRT reads; at its own where it has no words for that."""
-    usual = prepare(model, shapes=shapes).model
-    limit = device.software.onnx_opset_max
-    most = None if limit is None or limit.value is None else max(OLDEST_OUT, int(limit.value))
-    if most is None or opset_of(usual) <= most:
-        return usual
-    try:
-        return prepare(model, shapes=shapes, opset=most).model
-    except InputError:
-        return usual
+    most = tensorrt_opset(device)
+    if most < max(opset_of(model), USUAL_OUT):
+        with suppress(InputError):
+            return prepare(model, shapes=shapes, opset=most).model
+    return prepare(model, shapes=shapes).model
 
 
 def _tried(model: Any, device: Device, support: EngineSupport, precision: Precision) -> list[Refusal]:

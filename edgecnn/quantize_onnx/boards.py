@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from edgecnn.compile.model_facts import model_facts
 from edgecnn.core.bundle import Precision
 from edgecnn.core.destination import Destination, destinations
+from edgecnn.core.device import Device
 from edgecnn.core.device_rules import refusals
 from edgecnn.core.errors import InputError
 from edgecnn.core.registry import TARGETS
@@ -32,10 +33,13 @@ def newest_opset(place: Destination) -> int:
 
 def board_opset(place: Destination) -> int:
     """Return the newest opset that the TensorRT of a board reads; any, where the place is none."""
-    limit = None if place.board is None else place.board.software.onnx_opset_max
-    if limit is None or limit.value is None or place.engine != "tensorrt":
-        return ANY_OPSET
-    return max(OLDEST_OUT, int(limit.value))
+    return tensorrt_opset(place.board) if place.board is not None and place.engine == "tensorrt" else ANY_OPSET
+
+
+def tensorrt_opset(device: Device) -> int:
+    """Return the newest opset that a device's TensorRT reads, 13 or later; any, where it has none."""
+    limit = device.software.onnx_opset_max
+    return ANY_OPSET if limit is None or limit.value is None else max(OLDEST_OUT, int(limit.value))
 
 
 def able(source: Source, places: Sequence[Destination], precision: Precision, notes: list[str]) -> list[Destination]:

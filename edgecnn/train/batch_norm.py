@@ -7,6 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+BATCHES = 16
+"""How many batches statistics are taken from."""
+
 
 def values_per_channel(layer_input: Tensor) -> int:
     """Return how many numbers of each channel a batch norm sees in an input [N, C, ...]."""

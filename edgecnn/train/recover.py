@@ -18,15 +18,13 @@ from edgecnn.core.errors import InputError
 from edgecnn.core.evidence import Epoch
 from edgecnn.core.recipe import TrainSection
 from edgecnn.models.answers import tensors
-from edgecnn.train.batch_norm import reestimate
+from edgecnn.train.batch_norm import BATCHES, reestimate
 from edgecnn.train.checkpoint import load_weights
 from edgecnn.train.dataset import TrainingData
 from edgecnn.train.distill import Distillation
 from edgecnn.train.loop import Loss, Monitor, Progress, Training, batches
 from edgecnn.train.modes import mode_of
 from edgecnn.train.sensitivity import sensitivities
-
-STATISTICS_BATCHES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,7 @@ class Recovery:
 
     def settle(self, module: nn.Module) -> None:
         """Take batch norm statistics of `module` anew on training data, in place."""
-        reestimate(module, self.inputs(module, STATISTICS_BATCHES))
+        reestimate(module, self.inputs(module, BATCHES))
 
     def inputs(self, module: nn.Module, count: int) -> Iterator[tuple[Tensor, ...]]:
         """Yield the inputs of `module` of up to `count` training batches."""

@@ -20,7 +20,7 @@ from edgecnn.core.tensor import FrameSpec
 from edgecnn.data.sample import Sample
 from edgecnn.data.split import LABELS_READ_BY, read_split
 from edgecnn.models.build import build_model
-from edgecnn.train.batch_norm import reestimate
+from edgecnn.train.batch_norm import BATCHES, reestimate
 from edgecnn.train.checkpoint import load_weights, save_weights
 from edgecnn.train.dataset import EncodedSamples
 from edgecnn.train.loop import Training, pick_device
@@ -29,7 +29,6 @@ from edgecnn.train.prepared import prepared
 from edgecnn.train.windows import Windows
 
 WEIGHTS, RESULT = "model.safetensors", "train.json"
-WHOLE_BATCHES = 16
 
 
 class TrainStage:
@@ -115,7 +114,7 @@ def see_whole_frames(
 def _inputs(module: nn.Module, data: EncodedSamples, recipe: Recipe) -> Iterator[tuple[Tensor, ...]]:
     """Yield what `module` is called with for the first batches of whole frames, as they are."""
     device, size = next(module.parameters()).device, recipe.train.batch_size
-    for start in range(0, min(len(data) - size + 1, WHOLE_BATCHES * size), size):
+    for start in range(0, min(len(data) - size + 1, BATCHES * size), size):
         frames = torch.from_numpy(np.stack([data.picture(i) for i in range(start, start + size)]))
         yield data.inputs(frames, module, device)
 

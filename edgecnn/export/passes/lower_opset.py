@@ -38,12 +38,10 @@ class LowerOpset:
         """Adapt node by node, opset by opset."""
         start = opset(model)
         for version in range(start, self.target, -1):
-            for node in list(all_nodes(model)):
-                if is_standard(node):
-                    ADAPTERS.get((node.op_type, version), _as_it_is)(model, node)
-            for node in all_nodes(model):
-                if is_standard(node):
-                    _drop_defaults(node, version)
+            for node in [node for node in all_nodes(model) if is_standard(node)]:
+                _drop_defaults(node, version)
+                if adapter := ADAPTERS.get((node.op_type, version)):
+                    adapter(model, node)
             model.graph.opset_imports[""] = version - 1
         for node in all_nodes(model):
             node.version = None
@@ -75,10 +73,6 @@ def _drop_defaults(node: ir.Node, version: int) -> None:
         usual = default.decode() if isinstance(default, bytes) else default
         if usual is not None and attribute(node, name) == usual:
             node.attributes.pop(name)
-
-
-def _as_it_is(_: ir.Model, __: ir.Node) -> None:
-    """Nothing of this operator changed that a graph could tell."""
 
 
 def _axes_within(_: ir.Model, node: ir.Node) -> None:
