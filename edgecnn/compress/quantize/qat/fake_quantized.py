@@ -225,10 +225,15 @@ class FakeQuantized(nn.Module):
                 value = self._constants.get(name)
                 if value is None or name in self._trained or value.dtype.kind != "f":
                     continue
-                shaped = node.op in LAYERS and node.op != "BatchNormalization" and place in (1, 2)
                 simulated = node.op == "QuantizeLinear" and place == 0
-                if shaped or simulated:
-                    self._train_in_parts(name, torch.from_numpy(np.array(value, np.float32)))
+                if simulated:
+                    axis = node.get("axis", 1) if self._constants[node.inputs[1]].size > 1 else None
+                elif node.op in LAYERS and node.op != "BatchNormalization" and place in (1, 2):
+                    axis = _channel_axis(node) if place == 1 else None
+                else:
+                    continue
+                weight = torch.from_numpy(np.array(value, np.float32))
+                self._train_in_parts(name, weight, _ranges(weight, axis))
 
     def _add_stored(self, node: Node) -> None:
         stored, scale = self._constants[node.inputs[0]], self._constants[node.inputs[1]]
@@ -275,8 +280,8 @@ class FakeQuantized(nn.Module):
         """Register `start` in parts of `unit`, by default of its own greatest value."""
         if name in self._trained:
             return
-        unit = start.abs().amax() if unit is None and start.numel() else unit
-        if unit is not None and bool((unit > 0).all()):
+        unit = _ranges(start) if unit is None else unit
+        if bool((unit > 0).all()):
             self._units[name] = f"unit_{len(self._units)}"
             self.register_buffer(self._units[name], unit, persistent=False)
             start = start / unit
@@ -318,6 +323,26 @@ class FakeQuantized(nn.Module):
         while node is not None and node.op != "DequantizeLinear":
             node = self._makers.get(node.inputs[0])
         return node.inputs[1] if node is not None else None
+
+
+def _channel_axis(node: Node) -> int | None:
+    """Return the axis of a layer's weight that its output's channels lie along, or None where there is none."""
+    if node.op == "Gemm":
+        return 0 if node.get("transB", 0) else 1
+    return {"Conv": 0, "ConvTranspose": 1, "MatMul": -1}.get(node.op)
+
+
+def _ranges(weight: Tensor, axis: int | None = None) -> Tensor:
+    """Return the greatest absolute value of each channel along `axis`, shaped to go with `weight`, or of all of it.
+
+    Channels of nothing but zeros get that of all.
+    """
+    most = weight.abs().amax() if weight.numel() else torch.zeros(())
+    if axis is None or not weight.ndim or not weight.numel():
+        return most
+    others = [place for place in range(weight.ndim) if place != axis % weight.ndim]
+    each = weight.abs().amax(others, keepdim=True) if others else weight.abs()
+    return torch.where(each > 0, each, most)
 
 
 def _rounded(x: Tensor) -> Tensor:

@@ -183,6 +183,20 @@ def test_training_lowers_the_error_and_moves_weights_ranges_and_biases(name):
     assert module.scales()
 
 
+@pytest.mark.parametrize("name", ["openvino_cpu", "onnxruntime_x86", "tensorrt_8", "xnnpack"])
+def test_each_channel_is_held_in_parts_of_its_own_range(name):
+    """Folded batch norms leave channels a thousand times apart, and Adam moves whatever it is given alike."""
+    model = network()
+    weight = next(value for value in model.graph.initializer if list(value.dims) == [6, 3, 3, 3])
+    apart = numpy_helper.to_array(weight) * np.logspace(-3, 0, 6, dtype=np.float32).reshape(-1, 1, 1, 1)
+    weight.CopyFrom(numpy_helper.from_array(apart, weight.name))
+    frames = [{"x": np.random.default_rng(3).normal(0, 1, (1, 3, 8, 8)).astype(np.float32)} for _ in range(2)]
+    quantized, _ = quantize(model, resolve("scheme", name), frames, Settings(threads=1, correct=False))
+    for module in (FakeQuantized(quantized), FakeQuantized(model)):
+        held = next(one for one in module.parameters() if one.shape == apart.shape).detach()
+        assert held.abs().amax((1, 2, 3)).tolist() == pytest.approx([1.0] * 6, rel=0.1)
+
+
 def test_fixed_scales_stay():
     model = network()
     frames = [{"x": np.random.default_rng(2).normal(0, 1, (1, 3, 8, 8)).astype(np.float32)} for _ in range(2)]
