@@ -123,7 +123,7 @@ class QatStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """
 
     epochs: Count = 2
-    learning_rate: Positive = 1e-4
+    learning_rate: Positive = 3e-5
     distill: Distill | None = Distill(features=0.0)
 
     def __post_init__(self) -> None:
