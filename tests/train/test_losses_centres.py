@@ -6,7 +6,7 @@ import torch
 from edgecnn.core.results import Detections
 from edgecnn.core.tensor import FrameSpec
 from edgecnn.runtime.codecs.centres import CentresCodec
-from edgecnn.train.losses.centres import focal, loss
+from edgecnn.train.losses.centres import focal, generalised_iou, loss
 
 CODEC = CentresCodec({}, FrameSpec(96, 64))
 
@@ -61,7 +61,7 @@ def test_a_frame_without_objects_teaches_the_map_alone_and_stays_finite():
     targets, parts = encoded([]), start()
     found = terms(*parts, targets)
     assert float(found["heat"].detach()) > 0
-    assert float(found["size"].detach()) == float(found["offset"].detach()) == 0
+    assert float(found["boxes"].detach()) == 0
     for extreme in (0.0, 1.0):
         heat = torch.full(CODEC.outputs[0].shape, extreme, requires_grad=True)
         value = focal(heat, encoded([[10, 8, 26, 50]])["heat"], torch.ones_like(heat))
@@ -76,3 +76,24 @@ def test_cells_near_a_centre_are_penalised_less():
     focal(heat, wanted, torch.ones_like(wanted)).backward()
     centre, near, far = heat.grad[0, 0, 0].tolist()
     assert centre < 0 < near < far / 100
+
+
+def boxes(*corners):
+    """Return the lower and upper corners [1, 2, 1, N] of boxes given as top, left, bottom, right."""
+    table = torch.tensor(corners, dtype=torch.float32).T.reshape(2, 2, 1, -1)
+    return table[:1], table[1:]
+
+
+def test_generalised_iou_is_that_of_its_paper():
+    one = boxes([0, 0, 2, 2], [0, 0, 2, 2], [0, 0, 1, 1], [0, 0, 4, 1])
+    other = boxes([0, 0, 2, 2], [0, 1, 2, 3], [0, 3, 1, 4], [1, 0, 3, 1])
+    # Alike; a third shared and no gap; side by side with two of four parts of the hull empty; one inside the other.
+    expected = [1.0, 1 / 3, -0.5, 0.5]
+    assert generalised_iou(one, other).flatten().tolist() == torch.tensor(expected).tolist()
+
+
+def test_sides_far_off_give_finite_losses():
+    targets, (logits, _, offset) = encoded([[10, 8, 26, 50]]), start()
+    for extreme in (-60.0, 60.0):
+        size = torch.full(CODEC.outputs[1].shape, extreme)
+        assert all(torch.isfinite(term) for term in terms(logits, size, offset, targets).values())

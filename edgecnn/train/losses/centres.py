@@ -1,35 +1,50 @@
-"""The loss of CenterNet (arXiv 1904.07850) and CSP (arXiv 1904.02948): where objects are, how large, and where exactly.
+"""The loss of CenterNet (arXiv 1904.07850) and CSP (arXiv 1904.02948): where objects are, and the boxes around them.
 
 Of the centres' map, focal loss whose penalty falls towards each centre (CornerNet, arXiv 1808.01244), over the number
-of objects. Of size and offset, smooth L1 over the objects' weights, of an offset in parts of the object's side: a box
-whose side is off by a factor exp(d) overlaps the true one by about 1 - |d|, one that is shifted by a part d of its side
-by about 1 - 2 |d|, so that both add up to what is missing of the IoU, for the small and the large alike.
+of objects. Of the boxes, what is missing of the generalised IoU (Rezatofighi et al., arXiv 1902.09630), as TTFNet
+(arXiv 1909.00700) learns them: it is what they are judged by, and where a side is uncertain it errs to that of the
+better overlap, while an absolute error of logarithms settles on the median, which is too small.
 """
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor
 
 ALPHA, BETA = 2.0, 4.0
 LEAST = 1e-6
-BOX_WEIGHT, BEND = 2.0, 0.05
-"""How much a box counts beside its centre, and the error below which the loss bends from a line to a parabola."""
+BOX_WEIGHT = 5.0
+"""How much a box counts beside its centre, TTFNet's."""
+SIDES = (-4.0, 8.0)
+"""Logarithms of a side, in cells, beyond which it has no gradient: their exponentials must stay finite."""
 
 
 def loss(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the terms `heat`, `size` and `offset`, each a scalar.
+    """Return the terms `heat` and `boxes`, each a scalar.
 
     `outputs` are `heat` [N, C, h, w], probabilities, `size` and `offset` [N, 2, h, w]; `targets` what the codec
     `centres` encodes, with a batch axis.
     """
-    weight, sides = targets["weight"], targets["size"].exp()
-    size = _distance(outputs["size"].float(), targets["size"], weight)
-    offset = _distance(outputs["offset"].float() / sides, targets["offset"] / sides, weight)
+    found, wanted = (
+        _corners(maps["size"].float().clamp(*SIDES).exp(), maps["offset"].float()) for maps in (outputs, targets)
+    )
+    weight = targets["weight"]
+    missing = 1 - generalised_iou(found, wanted)
     return {
         "heat": focal(outputs["heat"].float(), targets["heat"], targets["care"]),
-        "size": BOX_WEIGHT * size,
-        "offset": BOX_WEIGHT * 2 * offset,
+        "boxes": BOX_WEIGHT * (weight * missing).sum() / weight.sum().clamp(min=1),
     }
+
+
+def _corners(sides: Tensor, middle: Tensor) -> tuple[Tensor, Tensor]:
+    return middle - sides / 2, middle + sides / 2
+
+
+def generalised_iou(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> Tensor:
+    """Return [N, h, w], in -1 to 1, of boxes given as their lower and upper corners, each [N, 2, h, w]."""
+    (low, high), (begin, end) = one, other
+    shared = (torch.minimum(high, end) - torch.maximum(low, begin)).clamp(min=0).prod(1)
+    union = (high - low).prod(1) + (end - begin).prod(1) - shared
+    hull = (torch.maximum(high, end) - torch.minimum(low, begin)).prod(1)
+    return shared / union - (hull - union) / hull
 
 
 def focal(found: Tensor, wanted: Tensor, care: Tensor) -> Tensor:
@@ -38,8 +53,3 @@ def focal(found: Tensor, wanted: Tensor, care: Tensor) -> Tensor:
     there = (1 - found) ** ALPHA * (found + LEAST).log()
     empty = care * (1 - wanted) ** BETA * found**ALPHA * (1 - found + LEAST).log()
     return -torch.where(centre, there, empty).sum() / centre.sum().clamp(min=1)
-
-
-def _distance(found: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
-    apart = F.smooth_l1_loss(found, wanted, reduction="none", beta=BEND).sum(1)
-    return (weight * apart).sum() / weight.sum().clamp(min=1)
