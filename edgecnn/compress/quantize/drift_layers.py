@@ -9,6 +9,7 @@ from onnx import numpy_helper
 from edgecnn.compress.quantize.drift_meter import DriftMeter
 from edgecnn.compress.quantize.drift_tensors import in_db, weight_drift
 from edgecnn.compress.quantize.macs import macs
+from edgecnn.compress.quantize.operands import output_axis
 from edgecnn.compress.quantize.simulate import Array
 from edgecnn.compress.quantize.splice import MOVING
 from edgecnn.core.evidence import LayerDrift, WeightDrift
@@ -89,12 +90,5 @@ def _weights(
     weights, stored = numpy_helper.to_array(constants[node.input[1]]), rounded.get(partner.input[1])
     if stored is None or stored.shape != weights.shape or not weights.size or node.op_type not in WEIGHTED:
         return None
-    return weight_drift(weights, stored, _channel_axis(node, weights.ndim))
-
-
-def _channel_axis(node: onnx.NodeProto, rank: int) -> int:
-    """Return the axis of the output channels in the weights, as ONNX defines the op."""
-    if node.op_type == "Gemm":
-        transposed = next((int(one.i) for one in node.attribute if one.name == "transB"), 0)
-        return 0 if transposed else 1
-    return {"Conv": 0, "ConvTranspose": 1, "MatMul": rank - 1}[node.op_type]
+    transposed = any(one.name == "transB" and one.i for one in node.attribute)
+    return weight_drift(weights, stored, output_axis(node.op_type, weights.ndim, transposed=transposed))

@@ -68,6 +68,14 @@ def channel_axis(node: ir.Node, scheme: Scheme) -> int | None:
     return axis
 
 
+def output_axis(op: str, rank: int, *, transposed: bool) -> int:
+    """Return the axis of the output channels in a layer's weights of `rank` axes, as ONNX defines the operator `op`.
+
+    `transposed` is Gemm's transB.
+    """
+    return {"Conv": 0, "ConvTranspose": 1, "Gemm": 0 if transposed else 1, "MatMul": rank - 1}[op]
+
+
 def quantize_constant(graph: ir.Graph, node: ir.Node, index: int, scheme: Scheme) -> None:
     """Store the constant at input `index` in the scheme's format for activations, one scale in all."""
     array = constant(node.inputs[index])

@@ -20,7 +20,8 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from edgecnn.compress.quantize.correction.lattice import is_2_4
-from edgecnn.compress.quantize.correction.placed import BIAS_LIMIT
+from edgecnn.compress.quantize.correction.placed import BIAS_LIMIT, WEIGHTED
+from edgecnn.compress.quantize.operands import output_axis
 from edgecnn.compress.quantize.simulate import graph_inputs
 from edgecnn.core.errors import InputError
 from edgecnn.models.onnx_ops.inputs import given
@@ -226,12 +227,13 @@ class FakeQuantized(nn.Module):
                 if value is None or name in self._trained or value.dtype.kind != "f":
                     continue
                 simulated = node.op == "QuantizeLinear" and place == 0
+                axis = None
                 if simulated:
                     axis = node.get("axis", 1) if self._constants[node.inputs[1]].size > 1 else None
-                elif node.op in LAYERS and node.op != "BatchNormalization" and place in (1, 2):
-                    axis = _channel_axis(node) if place == 1 else None
-                else:
+                elif node.op not in LAYERS or node.op == "BatchNormalization" or place not in (1, 2):
                     continue
+                elif node.op in WEIGHTED and place == 1:
+                    axis = output_axis(node.op, value.ndim, transposed=bool(node.get("transB", 0)))
                 weight = torch.from_numpy(np.array(value, np.float32))
                 self._train_in_parts(name, weight, _ranges(weight, axis))
 
@@ -323,13 +325,6 @@ class FakeQuantized(nn.Module):
         while node is not None and node.op != "DequantizeLinear":
             node = self._makers.get(node.inputs[0])
         return node.inputs[1] if node is not None else None
-
-
-def _channel_axis(node: Node) -> int | None:
-    """Return the axis of a layer's weight that its output's channels lie along, or None where there is none."""
-    if node.op == "Gemm":
-        return 0 if node.get("transB", 0) else 1
-    return {"Conv": 0, "ConvTranspose": 1, "MatMul": -1}.get(node.op)
 
 
 def _ranges(weight: Tensor, axis: int | None = None) -> Tensor:
