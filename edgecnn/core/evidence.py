@@ -43,6 +43,15 @@ class Epoch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seconds: float
 
 
+class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The weights that a training went on from: the file's digest, the tensors taken of it and those left fresh."""
+
+    weights: str
+    sha256: str
+    taken: int
+    fresh: tuple[str, ...] = ()
+
+
 class TrainResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`train.json` of the train stage; the weights stand beside it in `model.safetensors`."""
 
@@ -53,6 +62,7 @@ class TrainResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     best_epoch: int
     curve: tuple[Epoch, ...]
     versions: dict[str, str]
+    start: Start | None = None
 
 
 class ExportResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

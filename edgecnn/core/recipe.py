@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from edgecnn.core import gate_rule, registry, typed_yaml
+from edgecnn.core import gate_rule, registry, shared, typed_yaml
 from edgecnn.core.bounds import Count, CountOrNone, Fraction, NotNegative, Positive, Seed, Strength
 from edgecnn.core.compression import FinetuneStep, LowRankStep, PruneStep, QatStep, SparsifyStep, misplaced
 from edgecnn.core.errors import InputError, RecipeError
@@ -77,6 +77,9 @@ class TrainSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     With a `window`, training (not what recovers or quantizes afterwards) sees windows of the frames, around objects.
     `optimizer: muon` turns whole kernels and learns more from few steps than `adamw`, at the same learning rates.
 
+    `start` names the weights to learn on from: a `.safetensors` file that a training left, of this network or of one
+    that shares layers with it, or weights that ship with edgecnn. Layers it lacks start fresh, as all do without it.
+
     `augment` is how strongly frames are turned, zoomed, shifted and recoloured (0: only mirrored, null: not at all).
 
     The last `monitor_frames` of the training set are kept out of training; the task's figure on them chooses the best
@@ -89,6 +92,7 @@ class TrainSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     optimizer: Literal["adamw", "muon"] = "adamw"
     learning_rate: Positive = 2e-3
     weight_decay: NotNegative = 1e-4
+    start: str | None = None
     warmup_epochs: NotNegative = 1.0
     ema_decay: Fraction = 0.998
     grad_clip: Positive = 5.0
@@ -216,6 +220,7 @@ def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recip
     except InputError as error:
         raise RecipeError(f"{_place(path, 'targets', overrides)}: {error}") from error
     _check_gates(recipe, path, overrides)
+    _check_start(recipe, path, overrides)
     steps = [step.name for step in recipe.compress]
     if found := misplaced(steps, quantize_section=recipe.quantize is not None):
         raise RecipeError(f"{_place(path, f'compress.{found[0]}', overrides)}: {found[1]}")
@@ -236,6 +241,15 @@ def _check_gates(recipe: Recipe, path: Path, overrides: Mapping[str, str] | None
             gate_rule.check(gate, figures)
         except InputError as error:
             raise RecipeError(f"{_place(path, f'verify.gates.{place}', overrides)}: {error}") from error
+
+
+def _check_start(recipe: Recipe, path: Path, overrides: Mapping[str, str] | None) -> None:
+    if recipe.train.start is None:
+        return
+    try:
+        shared.weights_path(recipe.train.start)
+    except InputError as error:
+        raise RecipeError(f"{_place(path, 'train.start', overrides)}: {error}") from error
 
 
 def _names(recipe: Recipe) -> list[tuple[str, str, Mapping[str, Any], tuple[str, ...]]]:

@@ -7,6 +7,7 @@ from edgecnn.core.errors import InputError
 from edgecnn.core.registry import nearest
 
 Kind = Literal["recipes", "devices"]
+WEIGHTS = ".safetensors"
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -42,6 +43,23 @@ def find(kind: Kind, name: str) -> Path:
     if name not in known:
         raise InputError(f"unknown {kind[:-1]} '{name}'{nearest(name, known)}")
     return folder(kind) / f"{name}.yaml"
+
+
+def weights_path(given: str) -> Path:
+    """Return the file of trained weights that `given` stands for: a path, or the name of one that ships with edgecnn.
+
+    Raises:
+        InputError: there is none; one line with the nearest name that exists.
+    """
+    path = Path(given)
+    if path.suffix == WEIGHTS or "/" in given:
+        if not path.is_file():
+            raise InputError(f"{given}: no such file")
+        return path
+    there = {file.stem: file for file in (folder("recipes") / "weights").glob(f"*{WEIGHTS}")}
+    if given not in there:
+        raise InputError(f"unknown weights '{given}'{nearest(given, there)}; or give a path to a {WEIGHTS} file")
+    return there[given]
 
 
 def recipe_path(recipe: Path) -> Path:

@@ -24,7 +24,7 @@ def load_weights(path: Path, module: nn.Module) -> None:
     Raises:
         DataError: the file is no safetensors file, or holds another network's tensors.
     """
-    tensors, _ = _read(path)
+    tensors, _ = read_tensors(path)
     try:
         module.load_state_dict(tensors)
     except RuntimeError as error:
@@ -57,7 +57,7 @@ def load_state(
     adapters: nn.Module | None = None,
 ) -> dict[str, Any]:
     """Restore what `save_state` wrote and return its `progress`."""
-    tensors, metadata = _read(path)
+    tensors, metadata = read_tensors(path)
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimizer": {}, "adapters": {}}
     for name, tensor in tensors.items():
         part, _, rest = name.partition("/")
@@ -79,7 +79,12 @@ def _plain(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().clone().contiguous() for name, tensor in state.items()}
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors and the metadata of a safetensors file.
+
+    Raises:
+        DataError: it is none.
+    """
     try:
         with safe_open(path, "pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118

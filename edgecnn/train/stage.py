@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import safetensors
 import torch
@@ -26,6 +27,7 @@ from edgecnn.train.dataset import EncodedSamples
 from edgecnn.train.loop import Training, pick_device
 from edgecnn.train.monitor import FigureMonitor
 from edgecnn.train.prepared import prepared
+from edgecnn.train.start import digest_of, start_from
 from edgecnn.train.windows import Windows
 
 WEIGHTS, RESULT = "model.safetensors", "train.json"
@@ -47,8 +49,9 @@ class TrainStage:
     )
 
     def parameters(self, recipe: Recipe) -> Any:
-        """Return task, model, training section and seed."""
-        return {"task": recipe.task, "model": recipe.model, "train": recipe.train, "seed": recipe.seed}
+        """Return task, model, training section, seed, and the digest of the weights to start from."""
+        train = msgspec.structs.replace(recipe.train, start=digest_of(recipe.train.start))
+        return {"task": recipe.task, "model": recipe.model, "train": train, "seed": recipe.seed}
 
     def run(self, job: Job) -> None:
         """Train, or go on from the last checkpoint of a training that was killed."""
@@ -57,6 +60,7 @@ class TrainStage:
         data, held = lessons(job)
         torch.manual_seed(recipe.seed)
         module = build_model(recipe)
+        start = None if recipe.train.start is None else start_from(recipe.train.start, module)
         monitor = FigureMonitor(held, recipe)
         loss = resolve("loss", task.loss)
         names = tuple(spec.name for spec in data.codec.outputs)
@@ -73,6 +77,7 @@ class TrainStage:
             best_epoch=progress.best_epoch,
             curve=progress.curve,
             versions={"torch": str(torch.__version__), "safetensors": str(safetensors.__version__)},
+            start=start,
         )
         evidence.write(job.out / RESULT, result)
 

@@ -31,3 +31,15 @@ def test_a_path_is_taken_as_a_path_and_a_name_as_a_name(tmp_path):
             shared.find("recipes", name)
     with pytest.raises(InputError, match="unknown device 'lane-quickstart'"):
         shared.find("devices", "lane-quickstart")
+
+
+def test_weights_are_a_path_or_ship_with_the_recipes(tmp_path, monkeypatch):
+    mine, theirs = tmp_path / "mine.safetensors", tmp_path / "recipes" / "weights" / "people.safetensors"
+    theirs.parent.mkdir(parents=True)
+    mine.touch()
+    theirs.touch()
+    monkeypatch.setattr(shared, "PACKAGE", tmp_path / "edgecnn")
+    assert shared.weights_path(str(mine)) == mine
+    assert shared.weights_path("people") == theirs
+    with pytest.raises(InputError, match=r"unknown weights 'peple' \(did you mean 'people'\?"):
+        shared.weights_path("peple")

@@ -2,7 +2,7 @@
 
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from edgecnn.core.evidence import Epoch, TrainResult
+from edgecnn.core.evidence import Epoch, Start, TrainResult
 from edgecnn.report import charts, wording
 from edgecnn.report.blocks import Absent, Cell, Chart, Charts, Pairs, Section, Table
 from edgecnn.report.facts import ReportFacts
@@ -20,8 +20,14 @@ def build(facts: ReportFacts) -> Section | Absent:
         ("Network", f"{train.model}, {train.parameters:,} parameters"),
         ("Trained on", f"{train.device}, {len(train.curve)} epochs in {_duration(seconds)}"),
         ("Best epoch", f"{train.best_epoch}, by {train.figure} of the averaged weights"),
+        *(("Started from", _start(start)) for start in [train.start] if start is not None),
     )
     return Section("learning", "Learning curve", (Charts((_chart(train),)), Pairs("", pairs), _table(train)))
+
+
+def _start(start: Start) -> str:
+    whole = start.taken + len(start.fresh)
+    return f"{start.weights} ({start.sha256[:12]}), {start.taken} of {whole} tensors"
 
 
 def _chart(train: TrainResult) -> Chart:
