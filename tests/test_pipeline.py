@@ -1,5 +1,6 @@
 """The whole way in small: every stage real, resumed after kills, shared by two runs, damaged and mended."""
 
+import hashlib
 import json
 import os
 import random
@@ -102,6 +103,17 @@ def test_a_failed_gate_is_exit_code_1_with_its_sentence_and_no_bundle(finished, 
     assert (finished / "report" / "report.html").exists()
     assert main.run(["run", str(TINY), "--workdir", str(finished)]) == 0
     assert (finished / "bundle").exists()
+
+
+def test_a_run_goes_on_from_the_weights_of_another_and_its_bundle_says_so(finished, tmp_path, capsys):
+    weights = next((finished / "store").glob("train-*/model.safetensors"))
+    shutil.copytree(finished / "store", tmp_path / "store")
+    settings = [f"train.start={weights}", "train.epochs=1", "targets=[onnxruntime]", "quantize=null"]
+    assert main.run(["run", str(TINY), "--workdir", str(tmp_path), *(f"--set={one}" for one in settings)]) == 0
+    assert f"starts from {weights}" in capsys.readouterr().err
+    start = open_bundle(tmp_path / "bundle").manifest.provenance["start"]
+    assert start["sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert (start["weights"], start["fresh"]) == (str(weights), [])
 
 
 def test_losses_of_compression_count_against_the_uncompressed_network(finished, tmp_path):

@@ -10,7 +10,7 @@ from edgecnn.core import evidence
 from edgecnn.core.bundle import Artefact, open_bundle, write_bundle
 from edgecnn.core.compress_evidence import COMPRESSION, CompressResult
 from edgecnn.core.errors import StageError
-from edgecnn.core.evidence import BenchResult, VerifyResult
+from edgecnn.core.evidence import BenchResult, TrainResult, VerifyResult
 from edgecnn.core.recipe import Recipe
 from edgecnn.core.stage import Job
 
@@ -19,7 +19,7 @@ class SealStage:
     """Leaves `bundle/`: the compile stage's draft with every artefact's tables filled in."""
 
     name = "seal"
-    needs: tuple[str, ...] = ("compress", "compile", "verify", "bench")
+    needs: tuple[str, ...] = ("train", "compress", "compile", "verify", "bench")
     code = ("edgecnn.seal", "edgecnn.core")
 
     def parameters(self, recipe: Recipe) -> Any:
@@ -31,6 +31,7 @@ class SealStage:
         draft = open_bundle((job.inputs["compile"] / "bundle").resolve())
         verified = evidence.read(job.inputs["verify"] / "verify.json", VerifyResult)
         benched = evidence.read(job.inputs["bench"] / "bench.json", BenchResult)
+        start = evidence.read(job.inputs["train"] / "train.json", TrainResult).start
         manifest = replace(
             draft.manifest,
             artefacts=tuple(proven(artefact, verified, benched) for artefact in draft.manifest.artefacts),
@@ -39,6 +40,7 @@ class SealStage:
                 "recipe": msgspec.to_builtins(job.recipe),
                 "benched_on": benched.environment,
                 "note": job.recipe.note,
+                **({} if start is None else {"start": msgspec.to_builtins(start)}),
             },
         )
         files: dict[str, Path | bytes] = {name: draft.read(name) for name in draft.manifest.files}

@@ -11,6 +11,7 @@ from msgspec.structs import replace as changed
 
 from edgecnn.core.bundle import Parity
 from edgecnn.core.errors import DataError
+from edgecnn.core.evidence import Start
 from edgecnn.report import charts, html_page, json_record, markdown_page, sections
 from edgecnn.report.blocks import Absent, Gallery
 from edgecnn.report.facts import gather, gather_bundle
@@ -272,6 +273,12 @@ def test_json_holds_every_figure_whole(facts):
     assert int8["figures"]["accuracy"]["n"] == 400
     assert record["verdict"]["speed"]["how"] == "measured"
     assert len(record["train"]["curve"]) == 30
+
+
+def test_weights_that_a_training_went_on_from_are_named(facts):
+    start = Start("people", "0123456789abcdef" * 4, 40, ("head.weight", "head.bias"))
+    page = Page(html_page.build(replace(facts, train=changed(facts.train, start=start))))
+    assert "people (0123456789ab), 40 of 42 tensors" in page.text
 
 
 def test_a_bundle_alone_makes_a_page_and_says_what_it_lacks(folders):
