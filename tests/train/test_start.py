@@ -125,3 +125,11 @@ def test_a_training_goes_on_from_them_and_says_so(tiny_recipe, tiny_data, tmp_pa
     assert second.start.weights == weights
     assert second.start.fresh == ()
     assert second.curve[0].loss < first.curve[0].loss
+
+
+def test_weights_that_ship_are_those_of_the_recipes_that_start_from_them():
+    recipes = [load_recipe(shared.find("recipes", name)) for name in shared.names("recipes")]
+    started = [recipe for recipe in recipes if recipe.train.start is not None]
+    assert started
+    for recipe in started:
+        assert start_from(recipe.train.start, build_model(recipe)).fresh == (), recipe.name
