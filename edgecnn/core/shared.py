@@ -1,4 +1,4 @@
-"""Where the recipes and device files lie: beside the package in a checkout, inside it in an installed wheel."""
+"""Where recipes, the weights some start from, and device files lie: beside the package in a checkout, inside it in a wheel."""
 
 from pathlib import Path
 from typing import Literal
