@@ -1,4 +1,4 @@
-"""Where recipes, the weights some start from, and device files lie: beside the package in a checkout, inside it in a wheel."""
+"""Where recipes, weights and device files lie: beside the package in a checkout, inside it in an installed wheel."""
 
 from pathlib import Path
 from typing import Literal
