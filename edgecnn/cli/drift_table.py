@@ -4,8 +4,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from edgecnn.core.errors import listed
 from edgecnn.core.evidence import Drift
-from edgecnn.report.drift_words import by_reason, cause, db_text, headline, listed, share_text, worst
+from edgecnn.report.drift_words import by_reason, cause, db_text, headline, share_text, worst
 
 ROWS = 10
 BAR = 24

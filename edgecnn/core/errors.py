@@ -1,5 +1,7 @@
 """The one exception tree. A message is one line that says what to do; `exit_code` is what the command line returns."""
 
+from collections.abc import Iterable
+
 
 class EdgecnnError(Exception):
     """Base of everything edgecnn raises on purpose."""
@@ -52,3 +54,10 @@ class GateError(EdgecnnError):
 def line_of(error: BaseException, most: int = 300) -> str:
     """Return an error's message as one line of at most `most` characters; its kind where it has none."""
     return " ".join(str(error).split())[:most] or type(error).__name__
+
+
+def listed(names: Iterable[str], most: int = 8) -> str:
+    """Return the first names, and how many more there are."""
+    every = list(names)
+    more = len(every) - most
+    return ", ".join(every[:most]) + (f" and {more} more" if more > 0 else "")

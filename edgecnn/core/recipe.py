@@ -1,6 +1,7 @@
 """Recipe: the typed YAML that says what is to be built. It is read here and nowhere else."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -215,12 +216,12 @@ def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recip
                 )
     if not recipe.targets:
         raise RecipeError(f"{path}: targets: name at least one of {', '.join(registry.TARGETS)}")
-    try:
+    with _told_of(path, "targets", overrides):
         recipe = replace(recipe, targets=targets_of(recipe.targets, quantized=_quantizes(recipe)))
-    except InputError as error:
-        raise RecipeError(f"{_place(path, 'targets', overrides)}: {error}") from error
     _check_gates(recipe, path, overrides)
-    _check_start(recipe, path, overrides)
+    if recipe.train.start is not None:
+        with _told_of(path, "train.start", overrides):
+            shared.weights_path(recipe.train.start)
     steps = [step.name for step in recipe.compress]
     if found := misplaced(steps, quantize_section=recipe.quantize is not None):
         raise RecipeError(f"{_place(path, f'compress.{found[0]}', overrides)}: {found[1]}")
@@ -237,19 +238,17 @@ def _check_gates(recipe: Recipe, path: Path, overrides: Mapping[str, str] | None
     metric = registry.TASKS[recipe.task].metric
     figures = {metric: registry.resolve("metric", metric).higher_is_better}
     for place, gate in enumerate(recipe.verify.gates):
-        try:
+        with _told_of(path, f"verify.gates.{place}", overrides):
             gate_rule.check(gate, figures)
-        except InputError as error:
-            raise RecipeError(f"{_place(path, f'verify.gates.{place}', overrides)}: {error}") from error
 
 
-def _check_start(recipe: Recipe, path: Path, overrides: Mapping[str, str] | None) -> None:
-    if recipe.train.start is None:
-        return
+@contextmanager
+def _told_of(path: Path, key: str, overrides: Mapping[str, str] | None) -> Iterator[None]:
+    """Say of what is found wrong in the block where the recipe's `key` stands."""
     try:
-        shared.weights_path(recipe.train.start)
+        yield
     except InputError as error:
-        raise RecipeError(f"{_place(path, 'train.start', overrides)}: {error}") from error
+        raise RecipeError(f"{_place(path, key, overrides)}: {error}") from error
 
 
 def _names(recipe: Recipe) -> list[tuple[str, str, Mapping[str, Any], tuple[str, ...]]]:

@@ -34,10 +34,7 @@ def find(kind: Kind, name: str) -> Path:
     Raises:
         InputError: one line with the nearest name that exists.
     """
-    if name.endswith((".yaml", ".yml")) or "/" in name:
-        path = Path(name)
-        if not path.is_file():
-            raise InputError(f"{name}: no such file")
+    if (path := _as_path(name, ".yaml", ".yml")) is not None:
         return path
     known = names(kind)
     if name not in known:
@@ -51,15 +48,21 @@ def weights_path(given: str) -> Path:
     Raises:
         InputError: there is none; one line with the nearest name that exists.
     """
-    path = Path(given)
-    if path.suffix == WEIGHTS or "/" in given:
-        if not path.is_file():
-            raise InputError(f"{given}: no such file")
+    if (path := _as_path(given, WEIGHTS)) is not None:
         return path
     there = {file.stem: file for file in (folder("recipes") / "weights").glob(f"*{WEIGHTS}")}
     if given not in there:
         raise InputError(f"unknown weights '{given}'{nearest(given, there)}; or give a path to a {WEIGHTS} file")
     return there[given]
+
+
+def _as_path(given: str, *suffixes: str) -> Path | None:
+    """Return the file that `given` is the path of, None if it is a bare name."""
+    if not given.endswith(suffixes) and "/" not in given:
+        return None
+    if not Path(given).is_file():
+        raise InputError(f"{given}: no such file")
+    return Path(given)
 
 
 def recipe_path(recipe: Path) -> Path:

@@ -10,7 +10,7 @@ import msgspec
 from edgecnn.compress.quantize.replay import Decisions, decisions_of
 from edgecnn.compress.quantize.workbench import named
 from edgecnn.core.bundle import open_bundle
-from edgecnn.core.errors import InputError
+from edgecnn.core.errors import InputError, listed
 from edgecnn.core.evidence import QuantizeResult
 from edgecnn.core.registry import nearest
 from edgecnn.export.rewrites import rewritten
@@ -70,8 +70,7 @@ def meet(model: Any, decisions: Decisions) -> Met:
     form, names = max(forms, key=lambda one: (decisions.known(one[1]), -decisions.differences(one[1])))
     notes = []
     if absent := [name for name in decisions.keep_float if name not in names]:
-        more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
-        notes.append(f"{decisions.origin} keeps nodes in float that are not here: {', '.join(absent[:SHOWN])}{more}")
+        notes.append(f"{decisions.origin} keeps nodes in float that are not here: {listed(absent, SHOWN)}")
     return Met(form, tuple(name for name in decisions.keep_float if name in names), tuple(notes))
 
 

@@ -1,6 +1,6 @@
 """What a drift measurement says, in words that the page and the terminal share."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from edgecnn.core.evidence import Drift, LayerDrift, TensorDrift
 from edgecnn.report import wording
@@ -92,13 +92,6 @@ def by_reason(reasons: Mapping[str, str]) -> dict[str, list[str]]:
     for name, reason in reasons.items():
         groups.setdefault(reason, []).append(name)
     return dict(sorted(groups.items(), key=lambda item: -len(item[1])))
-
-
-def listed(names: Iterable[str], most: int = 8) -> str:
-    """Return the first names, and how many more there are."""
-    every = list(names)
-    more = len(every) - most
-    return ", ".join(every[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def db_text(value: float | None) -> str:

@@ -5,7 +5,7 @@ import sys
 from torch import Tensor, nn
 
 from edgecnn.core import atomic
-from edgecnn.core.errors import DataError
+from edgecnn.core.errors import DataError, listed
 from edgecnn.core.evidence import Start
 from edgecnn.core.shared import weights_path
 from edgecnn.train.checkpoint import read_tensors
@@ -37,7 +37,7 @@ def start_from(given: str, module: nn.Module) -> Start:
         raise DataError(f"train.start: {path} holds none of this network's layers; leave it out")
     module.load_state_dict(taken, strict=False)
     fresh = tuple(name for name in own if name not in taken)
-    told = f", fresh: {_short(fresh)}" if fresh else ""
+    told = f", fresh: {listed(fresh, 6)}" if fresh else ""
     sys.stderr.write(f"  starts from {path}: {len(taken)} of {len(own)} tensors{told}\n")
     return Start(given, atomic.sha256_file(path), len(taken), fresh)
 
@@ -49,7 +49,3 @@ def _same_layer(name: str, tensor: Tensor, theirs: dict[str, Tensor]) -> Tensor 
     else:
         found = [one for other, one in theirs.items() if name.endswith(f".{other}") or other.endswith(f".{name}")]
     return found[0] if len(found) == 1 and found[0].shape == tensor.shape else None
-
-
-def _short(names: tuple[str, ...], shown: int = 6) -> str:
-    return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from edgecnn.core.compress_evidence import CompressedStep, CompressResult, NetworkFigures, PruneRound
+from edgecnn.core.errors import listed
 from edgecnn.core.measure import Measurement
 from edgecnn.report import compress_charts, wording
 from edgecnn.report.blocks import Absent, Block, Cell, Charts, Folded, Pairs, Section, Table, Text
 from edgecnn.report.compress_words import ORIGINAL, Price, prices, step_names, targets, widths
-from edgecnn.report.drift_words import by_reason, listed
+from edgecnn.report.drift_words import by_reason
 from edgecnn.report.facts import ReportFacts
 
 _FEW = 3

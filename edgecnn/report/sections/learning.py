@@ -16,13 +16,14 @@ def build(facts: ReportFacts) -> Section | Absent:
     if train is None or not train.curve:
         return Absent("No learning curve: the network was not trained in this run.")
     seconds = sum(epoch.seconds for epoch in train.curve)
-    pairs = (
+    pairs = [
         ("Network", f"{train.model}, {train.parameters:,} parameters"),
         ("Trained on", f"{train.device}, {len(train.curve)} epochs in {_duration(seconds)}"),
         ("Best epoch", f"{train.best_epoch}, by {train.figure} of the averaged weights"),
-        *(("Started from", _start(start)) for start in [train.start] if start is not None),
-    )
-    return Section("learning", "Learning curve", (Charts((_chart(train),)), Pairs("", pairs), _table(train)))
+    ]
+    if train.start is not None:
+        pairs.append(("Started from", _start(train.start)))
+    return Section("learning", "Learning curve", (Charts((_chart(train),)), Pairs("", tuple(pairs)), _table(train)))
 
 
 def _start(start: Start) -> str:

@@ -2,10 +2,11 @@
 
 from pathlib import PurePosixPath
 
+from edgecnn.core.errors import listed
 from edgecnn.core.evidence import Drift, LayerDrift, QuantizedModel, TensorDrift
 from edgecnn.report import decision_tables, drift_charts, wording
 from edgecnn.report.blocks import Absent, Block, Cell, Charts, Notice, Pairs, Section, Table, Text
-from edgecnn.report.drift_words import by_reason, cause, db_text, headline, listed, share_text, worst
+from edgecnn.report.drift_words import by_reason, cause, db_text, headline, share_text, worst
 from edgecnn.report.facts import ReportFacts
 
 _ROWS = 10
