@@ -66,8 +66,8 @@ class Centres(nn.Module):
         self.laterals = nn.ModuleList(nn.Conv2d(width, neck, 1) for width in channels[self.skipped :])
         self.join = conv_bn(neck, head, 3)
         self.heat = nn.Conv2d(head, classes, 1)
-        self.size = nn.Conv2d(head, 2, 1)
-        self.offset = nn.Conv2d(head, 2, 1)
+        # Sizes and offsets at once: an engine pays for reading the map, hardly for channels as few as these.
+        self.boxes = nn.Conv2d(head, 4, 1)
         self._start(stride)
 
     def forward(self, maps: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
@@ -77,17 +77,18 @@ class Centres(nn.Module):
         for each in reversed(finer):
             merged = each + _doubled(merged, each.shape[2], each.shape[3])
         x = torch.relu(self.join(torch.relu(merged)))
+        size, offset = self.boxes(x).split(2, 1)
         # Half precision has no number between 0.998 and 1, and the loss asks for logarithms of both.
-        return self.heat(x).float().sigmoid(), self.size(x), self.offset(x)
+        return self.heat(x).float().sigmoid(), size, offset
 
     @torch.no_grad()
     def _start(self, stride: int) -> None:
         """Set the outputs' biases to what is common, so that training need not find it first."""
-        for output in (self.heat, self.size, self.offset):
+        for output in (self.heat, self.boxes):
             nn.init.normal_(output.weight, std=0.01)
         self.heat.bias.fill_(math.log(RARE / (1 - RARE)))  # type: ignore[union-attr]
-        self.size.bias.copy_((torch.tensor(COMMON_SIZE) / stride).log())  # type: ignore[union-attr]
-        self.offset.bias.fill_(0.5)  # type: ignore[union-attr]
+        size = (torch.tensor(COMMON_SIZE) / stride).log()
+        self.boxes.bias.copy_(torch.cat([size, torch.full((2,), 0.5)]))  # type: ignore[union-attr]
 
 
 def _doubled(x: Tensor, height: int, width: int) -> Tensor:

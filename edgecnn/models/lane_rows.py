@@ -106,10 +106,12 @@ class LocalRows(nn.Module):
 
     def forward(self, fine: Tensor) -> tuple[Tensor, Tensor]:
         """Map [N, channels, h, w] to logits [N, cells, rows, lanes] and [N, 2, rows, lanes]."""
-        logits: Tensor = self.down @ (self.where(fine) @ self.across)
+        # Columns first: turned while they are few, the map comes out of both products in the order that is asked for.
+        columns = self.across.T @ self.where(fine).permute(0, 3, 2, 1).flatten(2)
+        logits: Tensor = self.down @ columns.unflatten(2, (-1, self.lanes))
         presence: Tensor = self.down @ self.whether(fine).amax(3, keepdim=True)
         presence = presence.reshape(-1, 2, self.lanes, self.down.shape[0])
-        return logits.permute(0, 3, 2, 1), presence.transpose(2, 3)
+        return logits, presence.transpose(2, 3)
 
 
 def _interpolation(to: int, of: int) -> Tensor:

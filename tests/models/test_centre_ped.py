@@ -76,7 +76,7 @@ def test_all_channels_but_those_of_outputs_can_be_pruned(name, size):
     outputs = codec({} if name == "centre_ped" else {"lanes": {"cells": 8, "rows": 6, "lanes": 2}}, frame).outputs
     module = build(frame, SMALL if name == "centre_ped" else {**SMALL, "hidden": 4}, outputs).eval()
     found = find_groups(module, (torch.randn(1, 3, frame.height, frame.width),))
-    ends = ("heat", "size", "offset", "loc", "exist", "where", "whether")
+    ends = ("heat", "boxes", "loc", "exist", "where", "whether")
     assert all(refused.split(".")[-1] in ends for refused in found.refused), found.refused
     assert {"centres.laterals.0", "centres.join.0"} <= {group.name for group in found.groups}
     cut = {layer for group in found.groups for layer in group.outs}
