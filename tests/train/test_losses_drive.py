@@ -1,4 +1,4 @@
-"""The drive loss: each task counts alike, whatever the scale of its loss."""
+"""The drive loss: each task counts by its weight, whatever the scale of its loss."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ import torch
 from edgecnn.core.tensor import FrameSpec
 from edgecnn.runtime.codecs.drive import DriveCodec
 from edgecnn.train.losses import centres, lane_rows
-from edgecnn.train.losses.drive import loss
+from edgecnn.train.losses.drive import OBJECTS, loss
 
 CODEC = DriveCodec({"lanes": {"cells": 12, "rows": 6, "lanes": 2}}, FrameSpec(64, 64))
 
@@ -25,13 +25,13 @@ def example():
     return {name: value.requires_grad_() for name, value in outputs.items()}, targets
 
 
-@pytest.mark.parametrize("kind", ["loc", "heat"])
-def test_a_task_s_gradient_counts_by_its_loss_s_inverse(kind):
+@pytest.mark.parametrize(("kind", "weight"), [("loc", 1.0), ("heat", OBJECTS)])
+def test_a_task_s_gradient_counts_by_its_loss_s_inverse(kind, weight):
     outputs, targets = example()
     alone = sum((lane_rows if kind == "loc" else centres).loss(outputs, targets).values())
     (expected,) = torch.autograd.grad(alone, outputs[kind])
     (found,) = torch.autograd.grad(sum(loss(outputs, targets).values()), outputs[kind])
-    torch.testing.assert_close(found, expected / (alone.detach() + 1e-3))
+    torch.testing.assert_close(found, weight * expected / (alone.detach() + 1e-3))
 
 
 def test_what_is_learnt_altogether_stays_finite():
@@ -41,4 +41,4 @@ def test_what_is_learnt_altogether_stays_finite():
     terms = loss(perfect, targets)
     assert set(terms) == {"lanes", "objects"}
     assert all(torch.isfinite(term) for term in terms.values())
-    assert float(terms["objects"]) > -7
+    assert float(terms["objects"]) > -7 * OBJECTS

@@ -12,6 +12,8 @@ from edgecnn.train.losses import centres, lane_rows
 
 CERTAIN = 1e-3
 """Added to each task's loss: what is learnt altogether must not outweigh all else."""
+OBJECTS = 1.7
+"""How much objects count beside lines: alike, lines gain by the company and objects lose; at 2 it is the reverse."""
 
 
 def loss(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -19,5 +21,9 @@ def loss(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Te
 
     `outputs` and `targets` are those of both tasks together, as the codec `drive` names them.
     """
-    parts = {"lanes": lane_rows.loss(outputs, targets), "objects": centres.loss(outputs, targets)}
-    return {name: (torch.stack(list(terms.values())).sum() + CERTAIN).log() for name, terms in parts.items()}
+    lanes, objects = lane_rows.loss(outputs, targets), centres.loss(outputs, targets)
+    return {"lanes": _log_of_sum(lanes), "objects": OBJECTS * _log_of_sum(objects)}
+
+
+def _log_of_sum(terms: dict[str, Tensor]) -> Tensor:
+    return (torch.stack(list(terms.values())).sum() + CERTAIN).log()
