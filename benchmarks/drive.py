@@ -4,7 +4,7 @@ All three bundles are run on the same labelled frames and raced in turn, engine 
 are the lane accuracy and the AP50 that the one network loses, paired by frame, and its time over that of both others.
 
 The bundles are those of `edgecnn run` on recipes/drive-quickstart.yaml and on both files in benchmarks/drive_recipes,
-which train the single networks on the same frames, together for as many epochs as the one network.
+which train the single networks on the same frames from the same start, together for as many epochs as the one network.
 """
 
 import argparse
