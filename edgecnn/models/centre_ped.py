@@ -66,7 +66,7 @@ class Centres(nn.Module):
         self.laterals = nn.ModuleList(nn.Conv2d(width, neck, 1) for width in channels[self.skipped :])
         self.join = conv_bn(neck, head, 3)
         self.heat = nn.Conv2d(head, classes, 1)
-        # Sizes and offsets at once: an engine pays for reading the map, hardly for channels as few as these.
+        # Sizes and offsets at once: ONNX Runtime pays for reading the map, hardly for channels as few as these.
         self.boxes = nn.Conv2d(head, 4, 1)
         self._start(stride)
 
