@@ -102,12 +102,12 @@ class LocalRows(nn.Module):
         self.where = nn.Conv2d(channels, self.lanes, 1)
         self.whether = nn.Conv2d(channels, 2 * self.lanes, 1)
         self.down = nn.Parameter(_interpolation(rows, size[0]))
-        self.across = nn.Parameter(_interpolation(cells, size[1]).T.contiguous())
+        self.across = nn.Parameter(_interpolation(cells, size[1]))
 
     def forward(self, fine: Tensor) -> tuple[Tensor, Tensor]:
         """Map [N, channels, h, w] to logits [N, cells, rows, lanes] and [N, 2, rows, lanes]."""
         # Columns first: turned while they are few, the map comes out of both products in the order that is asked for.
-        columns = self.across.T @ self.where(fine).permute(0, 3, 2, 1).flatten(2)
+        columns = self.across @ self.where(fine).permute(0, 3, 2, 1).flatten(2)
         logits: Tensor = self.down @ columns.unflatten(2, (-1, self.lanes))
         presence: Tensor = self.down @ self.whether(fine).amax(3, keepdim=True)
         presence = presence.reshape(-1, 2, self.lanes, self.down.shape[0])
