@@ -3,9 +3,11 @@
 import re
 from pathlib import Path
 
+import onnx as onnx_package
 import openvino
 
 from edgecnn.compile.compiled import CompiledFiles
+from edgecnn.compile.parted_convolutions import part_convolutions
 from edgecnn.core.bundle import Precision
 from edgecnn.core.errors import EngineError, line_of
 
@@ -17,12 +19,13 @@ def compile_model(onnx: Path, out: Path, precision: Precision) -> CompiledFiles:
     out.mkdir(parents=True, exist_ok=True)
     core = openvino.Core()
     try:
+        source = onnx_package.load(onnx)
         # `openvino.convert_model` would write the path of its input into the IR and report its use over the network.
-        model = core.read_model(onnx)
+        model = core.read_model(source.SerializeToString() if part_convolutions(source) else onnx)
         _name_reproducibly(model)
         openvino.save_model(model, out / FILE, compress_to_fp16=precision == "fp16")
         core.compile_model(core.read_model(out / FILE), "CPU")
-    except RuntimeError as error:
+    except Exception as error:  # a parser's errors and OpenVINO's share no base with a name
         raise EngineError(f"OpenVINO refused {onnx.name}: {line_of(error)}") from error
     files = (out / FILE, (out / FILE).with_suffix(".bin"))
     return CompiledFiles(files, {"openvino": openvino.__version__})
