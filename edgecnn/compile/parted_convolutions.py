@@ -68,7 +68,8 @@ class _Parts:
         return not scales or (list(scales) == [integers[0]] and _attribute(back, "axis", 1) == 0)
 
     def _stored(self, name: str) -> TensorProto:
-        return self.constants[name] if name in self.constants else self.constants[self.makers[name].input[0]]
+        constant: TensorProto = self.constants[name if name in self.constants else self.makers[name].input[0]]
+        return constant
 
     def write(self) -> None:
         """Put the parts in place of the convolution and the Split."""

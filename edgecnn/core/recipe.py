@@ -82,6 +82,7 @@ class TrainSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     that shares layers with it, or weights that ship with edgecnn. Layers it lacks start fresh, as all do without it.
 
     `augment` is how strongly frames are turned, zoomed, shifted and recoloured (0: only mirrored, null: not at all).
+    Of augmented frames the share `texture` get rough surfaces, small shapes and other sharpness, which drawn ones lack.
 
     The last `monitor_frames` of the training set are kept out of training; the task's figure on them chooses the best
     epoch and, when `patience` evaluations bring no better one (0: never), stops early. The validation set stays
@@ -99,6 +100,7 @@ class TrainSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     grad_clip: Positive = 5.0
     mixed_precision: bool = True
     augment: Strength | None = 1.0
+    texture: Fraction = 0.0
     window: Window | None = None
     workers: CountOrNone = 2
     threads: Count = 2
@@ -106,6 +108,10 @@ class TrainSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     monitor_frames: Count = 200
     patience: CountOrNone = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    def __post_init__(self) -> None:
+        if self.texture and self.augment is None:
+            raise ValueError("`texture` comes with augmentation: give `augment` (0 only mirrors), or leave it out")
 
 
 class QuantizeSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

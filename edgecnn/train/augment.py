@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edgecnn.core.lane_order import positions
 from edgecnn.core.results import Detections, Float32, Frame, Lanes, Scene
 from edgecnn.runtime.preprocess import Geometry
+from edgecnn.train.texture import roughen
 
 Matrix = NDArray[np.float64]
 T = TypeVar("T")
@@ -44,18 +45,27 @@ def _(truth: Scene) -> Reach:  # noqa: ARG001 - as above
 
 
 def augment(
-    image: Frame, truth: T, geometry: Geometry, rng: np.random.Generator, strength: float = 1.0
+    image: Frame,
+    truth: T,
+    geometry: Geometry,
+    rng: np.random.Generator,
+    strength: float = 1.0,
+    texture: float = 0.0,
 ) -> tuple[Frame, T]:
     """Return a changed copy of a network-size image [H, W, 3] and the truth that goes with it.
 
     `strength` scales how far the picture is turned, zoomed, shifted and recoloured; 0 leaves the mirroring alone.
+    `texture` is how likely it gets detail that drawn pictures lack.
     """
     height, width = image.shape[:2]
     matrix = _random_affine(width, height, rng, strength, reach(truth))
     fill = tuple(int(v) for v in rng.integers(0, 255, 3))
     border = cv2.BORDER_REPLICATE if rng.random() < 0.5 else cv2.BORDER_CONSTANT
     warped = cv2.warpAffine(image, matrix, (width, height), borderMode=border, borderValue=fill)
-    return _photometric(warped.astype(np.uint8, copy=False), rng, strength), warp(truth, matrix, geometry)
+    changed = _photometric(warped.astype(np.uint8, copy=False), rng, strength)
+    if texture and rng.random() < texture:
+        changed = roughen(changed, rng)
+    return changed, warp(truth, matrix, geometry)
 
 
 @singledispatch

@@ -42,7 +42,7 @@ class EncodedSamples(Dataset[tuple[Tensor, dict[str, Tensor]]]):
     """Each item is a uint8 image [H, W, 3] at network size and its encoded targets.
 
     `pictures` are the samples' pictures at network size, [N, H, W, 3], or None: then each is read from its file.
-    `strength` is that of augmentation, None for none at all.
+    `strength` is that of augmentation, None for none at all, and `texture` the share of pictures that get some then.
     """
 
     def __init__(
@@ -54,9 +54,10 @@ class EncodedSamples(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         *,
         seed: int,
         strength: float | None,
+        texture: float = 0.0,
     ) -> None:
         self.samples, self.pictures, self.frame, self.codec = samples, pictures, frame, codec
-        self.seed, self.strength, self.epoch = seed, strength, 0
+        self.seed, self.strength, self.texture, self.epoch = seed, strength, texture, 0
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -66,7 +67,8 @@ class EncodedSamples(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         image, truth = self.picture(index), self.samples[index].truth
         if self.strength is not None:
             rng = np.random.default_rng((self.seed, self.epoch, index))
-            image, truth = augment(image, truth, Geometry(self.frame, truth.width, truth.height), rng, self.strength)
+            geometry = Geometry(self.frame, truth.width, truth.height)
+            image, truth = augment(image, truth, geometry, rng, self.strength, self.texture)
         targets = {name: torch.from_numpy(array) for name, array in self.codec.encode(truth).items()}
         return torch.from_numpy(np.array(image)), targets
 

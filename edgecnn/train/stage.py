@@ -100,7 +100,8 @@ def lessons(job: Job) -> tuple[EncodedSamples, list[Sample]]:
     codec = resolve("codec", TASKS[recipe.task].codec)(recipe.model.decode, recipe.model.frame)
     shown, held = monitored(job)
     pictures = prepared(shown, frame, job.partial)
-    return EncodedSamples(shown, pictures, frame, codec, seed=recipe.seed, strength=recipe.train.augment), held
+    strength, texture = recipe.train.augment, recipe.train.texture
+    return EncodedSamples(shown, pictures, frame, codec, seed=recipe.seed, strength=strength, texture=texture), held
 
 
 def see_whole_frames(

@@ -60,7 +60,7 @@ class Windows:
             rng = np.random.default_rng((whole.seed, self.epoch, index))
             spec = FrameSpec(self._window.width, self._window.height)
             geometry = Geometry(spec, truth.width, truth.height)
-            picture, truth = augment(picture, truth, geometry, rng, whole.strength)
+            picture, truth = augment(picture, truth, geometry, rng, whole.strength, whole.texture)
         targets = {name: torch.from_numpy(array) for name, array in self._codec.encode(truth).items()}
         return torch.from_numpy(np.array(picture)), targets
 

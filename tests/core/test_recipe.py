@@ -93,6 +93,7 @@ def test_a_source_is_either_made_or_on_disk(tmp_path, tree):
         ("train.learning_rate", ".inf"),
         ("train.ema_decay", "1.0"),
         ("train.threads", "0"),
+        ("train.texture", "1"),
         ("train.epochs", "3.5"),
         ("seed", "-1"),
         ("data.train.road.frames", "0"),
@@ -111,6 +112,11 @@ def test_a_value_out_of_its_range_is_refused(tmp_path, tree, key, value):
         read(tmp_path, tree, **{key: value})
     assert key.rpartition(".")[0] in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_texture_without_augmentation_is_refused(tmp_path, tree):
+    with pytest.raises(RecipeError, match=r"train: `texture` comes with augmentation"):
+        read(tmp_path, tree, **{"train.texture": "0.5", "train.augment": "null"})
 
 
 def test_a_name_that_ends_in_a_line_break_is_refused(tmp_path, tree):
