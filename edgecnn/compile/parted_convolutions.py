@@ -35,21 +35,20 @@ class _Parts:
         self.graph, self.split = model.graph, split
         self.constants = {tensor.name: tensor for tensor in model.graph.initializer}
         self.makers = {name: node for node in model.graph.node for name in node.output}
+        self.convolution = self.makers.get(split.input[0], split)
         self.made: list[NodeProto] = []
         self.sizes = self._sizes()
 
     def _sizes(self) -> list[int]:
-        joined = self.split.input[0]
+        joined, convolution = self.split.input[0], self.convolution
         read = [name for node in self.graph.node for name in node.input] + [value.name for value in self.graph.output]
-        maker = self.makers.get(joined)
-        if maker is None or maker.op_type != "Conv" or read.count(joined) != 1:
+        if convolution.op_type != "Conv" or read.count(joined) != 1:
             return []
-        if _attribute(self.split, "axis", 0) != CHANNELS or _attribute(maker, "group", 1) != 1:
+        if _attribute(self.split, "axis", 0) != CHANNELS or _attribute(convolution, "group", 1) != 1:
             return []
-        if not all(self._is_stored(name) for name in maker.input[1:]):
+        if not all(self._is_stored(name) for name in convolution.input[1:]):
             return []
-        self.convolution = maker
-        weights = self._stored(maker.input[1])
+        weights = self._stored(convolution.input[1])
         if len(self.split.input) > 1:
             given = self.constants.get(self.split.input[1])
             return [] if given is None else [int(size) for size in numpy_helper.to_array(given)]
