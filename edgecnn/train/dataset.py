@@ -64,13 +64,18 @@ class EncodedSamples(Dataset[tuple[Tensor, dict[str, Tensor]]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, dict[str, Tensor]]:
         """Return one item; the same (seed, epoch, index) gives the same bytes in any worker."""
-        image, truth = self.picture(index), self.samples[index].truth
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        return self.item(self.picture(index), self.samples[index].truth, self.frame, self.codec, rng)
+
+    def item(
+        self, picture: Frame, truth: Any, frame: FrameSpec, codec: Codec, rng: np.random.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return a picture of `frame`'s size and its truth as an item, augmented if that is asked for."""
         if self.strength is not None:
-            rng = np.random.default_rng((self.seed, self.epoch, index))
-            geometry = Geometry(self.frame, truth.width, truth.height)
-            image, truth = augment(image, truth, geometry, rng, self.strength, self.texture)
-        targets = {name: torch.from_numpy(array) for name, array in self.codec.encode(truth).items()}
-        return torch.from_numpy(np.array(image)), targets
+            geometry = Geometry(frame, truth.width, truth.height)
+            picture, truth = augment(picture, truth, geometry, rng, self.strength, self.texture)
+        targets = {name: torch.from_numpy(array) for name, array in codec.encode(truth).items()}
+        return torch.from_numpy(np.array(picture)), targets
 
     def inputs(self, frames: Any, module: nn.Module, device: torch.device) -> tuple[Tensor, ...]:
         """Return uint8 `frames` [N, H, W, 3] normalised as `module` takes them, float32 [N, 3, H, W]."""

@@ -19,7 +19,7 @@ from edgecnn.core.tensor import FrameSpec
 from edgecnn.data.sample import Sample
 from edgecnn.runtime.codec import Codec
 from edgecnn.runtime.preprocess import Geometry
-from edgecnn.train.augment import LEAST_SEEN, augment
+from edgecnn.train.augment import LEAST_SEEN
 from edgecnn.train.dataset import EncodedSamples
 
 APART = 0.4
@@ -56,13 +56,8 @@ class Windows:
         whole = self._whole
         rng = np.random.default_rng((whole.seed, self.epoch, index, _STREAM))
         picture, truth = self._cut(whole.picture(index), whole.samples[index], rng)
-        if whole.strength is not None:
-            rng = np.random.default_rng((whole.seed, self.epoch, index))
-            spec = FrameSpec(self._window.width, self._window.height)
-            geometry = Geometry(spec, truth.width, truth.height)
-            picture, truth = augment(picture, truth, geometry, rng, whole.strength, whole.texture)
-        targets = {name: torch.from_numpy(array) for name, array in self._codec.encode(truth).items()}
-        return torch.from_numpy(np.array(picture)), targets
+        rng = np.random.default_rng((whole.seed, self.epoch, index))
+        return whole.item(picture, truth, FrameSpec(self._window.width, self._window.height), self._codec, rng)
 
     def inputs(self, frames: Any, module: nn.Module, device: torch.device) -> tuple[Tensor, ...]:
         """Return uint8 `frames` [N, h, w, 3] as `module` takes them."""
